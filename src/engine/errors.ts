@@ -1,0 +1,63 @@
+/**
+ * Every error that this package raises on purpose. `code` is stable and meant for programs; `message` is one line
+ * that names the value at fault and says what would do.
+ */
+export class ThunderboltError extends Error {
+  /** A stable identifier, for example `"BAD_OPTION"`. */
+  readonly code: string;
+
+  constructor(code: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+    this.code = code;
+  }
+}
+
+/** An option or an argument that cannot be used: unknown, out of range, of the wrong type. */
+export class OptionError extends ThunderboltError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("BAD_OPTION", message, options);
+  }
+}
+
+/** A model configuration that describes no model. */
+export class ConfigError extends ThunderboltError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("BAD_CONFIG", message, options);
+  }
+}
+
+/** A text that cannot be trained on or scored: missing, empty, too short, not UTF-8. */
+export class TextError extends ThunderboltError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("BAD_TEXT", message, options);
+  }
+}
+
+/** A file that is damaged, truncated or not of the form that its name promises. */
+export class FormatError extends ThunderboltError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("BAD_FILE", message, options);
+  }
+}
+
+/** Something that a causal model can do and a model with `headNorm: "window"` cannot: stream, generate. */
+export class NotCausalError extends ThunderboltError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("NOT_CAUSAL", message, options);
+  }
+}
+
+/** A model, batch or sequence that does not fit into the memory of a WebAssembly module. */
+export class MemoryError extends ThunderboltError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("TOO_LARGE", message, options);
+  }
+}
+
+/** This runtime lacks what the engine needs, for example WebAssembly SIMD. */
+export class RuntimeError extends ThunderboltError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("UNSUPPORTED_RUNTIME", message, options);
+  }
+}
