@@ -1,0 +1,44 @@
+/**
+ * The 256 bytes in the order in which GPT-2's byte-level vocabulary lists them: first those that print as
+ * themselves in Latin-1, then the others.
+ */
+export const BYTE_ORDER: readonly number[] = byteOrder();
+
+/** The character that stands for each byte in a byte-level vocabulary; index = byte. */
+export const BYTE_SYMBOLS: readonly string[] = byteSymbols();
+
+const SYMBOL_BYTES: ReadonlyMap<string, number> = new Map(BYTE_SYMBOLS.map((symbol, byte) => [symbol, byte]));
+
+/** The bytes that a token of a byte-level vocabulary stands for, or undefined if a character of it stands for no byte. */
+export function bytesOfSymbols(token: string): Uint8Array | undefined {
+  const bytes = new Uint8Array(token.length);
+  for (let i = 0; i < token.length; i++) {
+    const byte = SYMBOL_BYTES.get(token.charAt(i));
+    if (byte === undefined) return undefined;
+    bytes[i] = byte;
+  }
+  return bytes;
+}
+
+/** The token of a byte-level vocabulary that stands for these bytes. */
+export function symbolsOfBytes(bytes: Uint8Array): string {
+  let symbols = "";
+  for (const byte of bytes) symbols += BYTE_SYMBOLS[byte];
+  return symbols;
+}
+
+function printsAsItself(byte: number): boolean {
+  return (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte !== 0xad);
+}
+
+function byteOrder(): number[] {
+  const bytes = Array.from({ length: 256 }, (_, byte) => byte);
+  return [...bytes.filter(printsAsItself), ...bytes.filter((byte) => !printsAsItself(byte))];
+}
+
+function byteSymbols(): string[] {
+  const symbols: string[] = [];
+  let next = 0x100;
+  for (const byte of BYTE_ORDER) symbols[byte] = String.fromCharCode(printsAsItself(byte) ? byte : next++);
+  return symbols;
+}

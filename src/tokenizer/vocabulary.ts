@@ -1,0 +1,140 @@
+import { FormatError } from "../engine/errors.ts";
+import { bytesOfSymbols } from "./byte-symbols.ts";
+
+/** The special tokens; the id of each is its index. */
+export const SPECIAL_TOKENS = ["<pad>", "<unk>", "<bos>", "<eos>"] as const;
+
+/** Ids are stored in 16 bits. */
+export const MAX_VOCAB_SIZE = 65_536;
+
+/** What a tokenizer.json says, checked. */
+export interface Vocabulary {
+  /** The token of each id. */
+  readonly tokens: readonly string[];
+  /** The raw bytes of each id; empty for special tokens. */
+  readonly bytes: readonly Uint8Array[];
+  /** The id of each token that text can become, that is all but the special ones. */
+  readonly ids: ReadonlyMap<string, number>;
+  /** Pairs of tokens that become one, the first first. */
+  readonly merges: readonly [string, string][];
+  /** Whether text that does not start with a space gets one. */
+  readonly addPrefixSpace: boolean;
+  /** Whether a word that is in the vocabulary becomes that token without regard to merges. */
+  readonly ignoreMerges: boolean;
+}
+
+/**
+ * Reads a Hugging Face tokenizer.json that describes byte-level byte pair encoding.
+ *
+ * @throws FormatError naming the fault, for a damaged file and for what this package does not do: a normalizer, other
+ * models and pre-tokenizers, more than 65,536 tokens, ids with gaps, special tokens other than 0..3.
+ */
+export function readVocabulary(json: string): Vocabulary {
+  let file: unknown;
+  try {
+    file = JSON.parse(json);
+  } catch (cause) {
+    throw new FormatError("tokenizer.json is not JSON", { cause });
+  }
+  if (!isRecord(file)) throw new FormatError("tokenizer.json is not a JSON object");
+  const { model, pre_tokenizer: pre, decoder, normalizer, added_tokens: added = [] } = file;
+  if (!isRecord(model) || model.type !== "BPE")
+    throw unsupported("model.type", isRecord(model) ? model.type : model, "BPE");
+  if (!isRecord(pre) || pre.type !== "ByteLevel") {
+    throw unsupported("pre_tokenizer.type", isRecord(pre) ? pre.type : pre, "ByteLevel");
+  }
+  if (pre.use_regex === false) throw unsupported("pre_tokenizer.use_regex", false, "true");
+  if (decoder != null && (!isRecord(decoder) || decoder.type !== "ByteLevel")) {
+    throw unsupported("decoder.type", isRecord(decoder) ? decoder.type : decoder, "ByteLevel");
+  }
+  if (normalizer != null) throw unsupported("normalizer", normalizer, "null");
+  for (const option of ["dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback"]) {
+    if (model[option]) throw unsupported(`model.${option}`, model[option], "null");
+  }
+
+  if (!isRecord(model.vocab)) throw unsupported("model.vocab", model.vocab, "an object of ids");
+  const specials = readSpecials(added, model.vocab);
+  const tokens = readTokens(model.vocab, specials);
+  const ids = new Map<string, number>();
+  const bytes = tokens.map((token, id) => {
+    if (specials.has(token)) return new Uint8Array(0);
+    const raw = bytesOfSymbols(token);
+    if (!raw)
+      throw new FormatError(`tokenizer.json: token ${id} ${JSON.stringify(token)} is not written in byte symbols`);
+    ids.set(token, id);
+    return raw;
+  });
+  return {
+    tokens,
+    bytes,
+    ids,
+    merges: readMerges(model.merges, ids),
+    addPrefixSpace: pre.add_prefix_space === true,
+    ignoreMerges: model.ignore_merges === true,
+  };
+}
+
+/** The ids of all special tokens: the four that must be there, wherever the file names them, and any others. */
+function readSpecials(added: unknown, vocab: Record<string, unknown>): Map<string, number> {
+  if (!Array.isArray(added)) throw unsupported("added_tokens", added, "a list");
+  const specials = new Map<string, number>();
+  for (const token of added) {
+    if (!isRecord(token) || typeof token.content !== "string" || typeof token.id !== "number") {
+      throw unsupported("an entry of added_tokens", token, "an object with id and content");
+    }
+    if (token.special !== true) throw unsupported("an entry of added_tokens", token.content, "special tokens only");
+    specials.set(token.content, token.id);
+  }
+  for (const [id, token] of SPECIAL_TOKENS.entries()) {
+    const found = specials.get(token) ?? (Object.hasOwn(vocab, token) ? vocab[token] : undefined);
+    if (found !== id) throw unsupported(`the id of ${token}`, found, String(id));
+    specials.set(token, id);
+  }
+  return specials;
+}
+
+function readTokens(vocab: Record<string, unknown>, specials: ReadonlyMap<string, number>): string[] {
+  const idOf = new Map<string, unknown>([...Object.entries(vocab), ...specials]);
+  const size = idOf.size;
+  if (size > MAX_VOCAB_SIZE) {
+    throw new FormatError(`tokenizer.json has ${size} tokens; at most ${MAX_VOCAB_SIZE} are supported`);
+  }
+  const tokens: string[] = new Array(size);
+  for (const [token, id] of idOf) {
+    if (typeof id !== "number" || !Number.isInteger(id) || id < 0 || id >= size || tokens[id] !== undefined) {
+      throw unsupported(`the id of ${JSON.stringify(token)}`, id, `each of 0..${size - 1} once`);
+    }
+    tokens[id] = token;
+  }
+  return tokens;
+}
+
+/** Merges come as "a b" in older files and as ["a", "b"] in newer ones. */
+function readMerges(merges: unknown, ids: ReadonlyMap<string, number>): [string, string][] {
+  if (!Array.isArray(merges)) throw unsupported("model.merges", merges, "a list of pairs");
+  return merges.map((merge: unknown, rank) => {
+    const pair: unknown = typeof merge === "string" ? merge.split(" ") : merge;
+    const [left, right] = Array.isArray(pair) && pair.length === 2 ? pair : [];
+    if (typeof left !== "string" || typeof right !== "string")
+      throw unsupported(`merge ${rank}`, merge, "a pair of tokens");
+    for (const token of [left, right, left + right]) {
+      if (!ids.has(token)) {
+        throw new FormatError(
+          `tokenizer.json: merge ${rank} needs ${JSON.stringify(token)}, which is not in the vocabulary`,
+        );
+      }
+    }
+    return [left, right];
+  });
+}
+
+function unsupported(what: string, found: unknown, expected: string): FormatError {
+  const value = JSON.stringify(found) ?? "missing";
+  return new FormatError(
+    `tokenizer.json: ${what} is ${value.length > 80 ? `${value.slice(0, 77)}...` : value}; expected ${expected}`,
+  );
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
