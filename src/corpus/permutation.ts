@@ -2,8 +2,8 @@ const ROUNDS = 8;
 
 /** A 32-bit hash of two 32-bit integers, the same on every host: integer arithmetic only. */
 export function hash32(value: number, key: number): number {
-  // The finaliser of MurmurHash3, twice: every bit of value and key reaches every bit of the result.
-  return mix(mix(value ^ Math.imul(key, 0x9e3779b9)) + key) >>> 0;
+  // The constant keeps zero, a fixed point of the mixing, away from the usual inputs.
+  return mix(mix(value + 0x9e3779b9) ^ key) >>> 0;
 }
 
 /**
@@ -17,9 +17,8 @@ export function hash32(value: number, key: number): number {
  * @param key 32 bits that choose the permutation.
  */
 export function permute(index: number, size: number, key: number): number {
-  let halfBits = 1;
-  while (4 ** halfBits < size) halfBits++;
-  const mask = 2 ** halfBits - 1;
+  const halfBits = Math.max(1, (33 - Math.clz32(size - 1)) >> 1);
+  const mask = (1 << halfBits) - 1;
   let at = index;
   do {
     let left = at >>> halfBits;
@@ -34,6 +33,7 @@ export function permute(index: number, size: number, key: number): number {
   return at;
 }
 
+/** The finaliser of MurmurHash3: a bijection of 32 bits in which every bit of the input reaches every bit of the output. */
 function mix(value: number): number {
   let bits = value ^ (value >>> 16);
   bits = Math.imul(bits, 0x85ebca6b);
