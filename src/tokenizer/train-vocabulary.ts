@@ -9,6 +9,8 @@ import { BYTE_ORDER, BYTE_SYMBOLS } from "./byte-symbols.ts";
 import { MAX_VOCAB_SIZE, SPECIAL_TOKENS } from "./vocabulary.ts";
 
 const MIN_VOCAB_SIZE = SPECIAL_TOKENS.length + BYTE_ORDER.length;
+/** Exit status of the trainer's process where the library is there but does not load, as on an unknown platform. */
+const NOT_LOADED = 9;
 const BATCH_CHARACTERS = 1 << 20;
 
 const BYTE_LEVEL = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true };
@@ -81,12 +83,21 @@ async function runTrainer(library: string, input: string, output: string): Promi
     model: bytePairModel([], []),
   });
   const [lib, json, from, to] = [library, untrained, input, output].map((value) => JSON.stringify(value));
-  const script = `let t; try { t = require(${lib}).Tokenizer } catch (e) { console.error(e.message); process.exit(9) }
-    const trained = t.fromString(${json}); trained.train([${from}]); trained.save(${to});`;
+  const script = `let code = ${NOT_LOADED};
+    try {
+      const { Tokenizer } = require(${lib});
+      code = 1;
+      const tokenizer = Tokenizer.fromString(${json});
+      tokenizer.train([${from}]);
+      tokenizer.save(${to});
+    } catch (error) {
+      console.error(error.message.split("\\n")[0]);
+      process.exit(code);
+    }`;
   try {
     await promisify(execFile)(process.execPath, ["-e", script], { maxBuffer: Number.POSITIVE_INFINITY });
   } catch (cause) {
-    if (isRecord(cause) && cause.code === 9) throw missingLibrary(cause);
+    if (isRecord(cause) && cause.code === NOT_LOADED) throw missingLibrary(cause);
     const reason = isRecord(cause) && typeof cause.stderr === "string" ? cause.stderr.trim().split("\n").at(-1) : "";
     throw new RuntimeError(`the package tokenizers failed to train a vocabulary: ${reason || String(cause)}`, {
       cause,
