@@ -63,7 +63,12 @@ export class Tokenizer {
   encode(text: string): number[] {
     const prefixed = this.#addPrefixSpace && text !== "" && !text.startsWith(" ") ? ` ${text}` : text;
     const out: number[] = [];
-    for (const word of prefixed.match(WORDS) ?? []) {
+    // Words tile the text, so the end of each match is all there is to know; a long text needs no list of its words.
+    let start = 0;
+    WORDS.lastIndex = 0;
+    while (WORDS.test(prefixed)) {
+      const word = prefixed.slice(start, WORDS.lastIndex);
+      start = WORDS.lastIndex;
       const ids = this.#cache.get(word) ?? this.#encodeWord(word);
       if (typeof ids === "number") out.push(ids);
       else for (const id of ids) out.push(id);
