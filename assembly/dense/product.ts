@@ -1,0 +1,116 @@
+import { PANEL_COLUMNS, PANEL_ROWS, packRows, rowPanelBytes } from "./panels";
+
+/** Depth that is summed in registers before C is touched: a panel of B of this depth stays in a first-level cache. */
+const DEPTH_BLOCK: u32 = 384;
+/** Rows of A packed at a time: this many, DEPTH_BLOCK deep, stay in a second-level cache. */
+const ROW_BLOCK: u32 = 320;
+
+const EDGE_BYTES: usize = PANEL_ROWS * PANEL_COLUMNS * 4;
+
+/** Bytes of scratch that {@link denseForward} needs. */
+export function denseScratchBytes(): usize {
+  return rowPanelBytes(ROW_BLOCK, DEPTH_BLOCK) + EDGE_BYTES;
+}
+
+/**
+ * C[m][n] (+)= sum_k A(m, k) B(k, n) in float32.
+ *
+ * C: rows of `cStride` floats; A(m, k) at `a` + (m * rowStride + k * depthStride) floats, in any orientation;
+ * `panels`: B packed by `packColumns`, depth x columns. With `accumulate`, C is added to.
+ * An element of C is summed over k in order, whatever the number of rows and columns: one row alone (decoding) has
+ * the same bits as that row among many (training).
+ */
+export function denseForward(
+  c: usize, cStride: u32, a: usize, rowStride: u32, depthStride: u32, panels: usize,
+  rows: u32, columns: u32, depth: u32, accumulate: bool, scratch: usize,
+): void {
+  const strideC: usize = <usize>cStride << 2;
+  const edge = scratch;
+  const packed = scratch + EDGE_BYTES;
+  if (!accumulate) {
+    for (let m: u32 = 0; m < rows; m++) memory.fill(c + <usize>m * strideC, 0, <usize>columns << 2);
+  }
+  for (let k: u32 = 0; k < depth; k += DEPTH_BLOCK) {
+    const depthHere = min<u32>(DEPTH_BLOCK, depth - k);
+    for (let m: u32 = 0; m < rows; m += ROW_BLOCK) {
+      const rowsHere = min<u32>(ROW_BLOCK, rows - m);
+      packRows(packed, a + ((<usize>m * rowStride + <usize>k * depthStride) << 2), rowStride, depthStride, rowsHere, depthHere);
+      for (let n: u32 = 0; n < columns; n += PANEL_COLUMNS) {
+        const b = panels + ((<usize>(n / PANEL_COLUMNS) * depth + k) * (PANEL_COLUMNS * 4));
+        const cPanel = c + <usize>m * strideC + (<usize>n << 2);
+        const columnsHere = min<u32>(PANEL_COLUMNS, columns - n);
+        for (let i: u32 = 0; i < rowsHere; i += PANEL_ROWS) {
+          const aPanel = packed + <usize>i * depthHere * 4;
+          const block = cPanel + <usize>i * strideC;
+          const rowsBlock = min<u32>(PANEL_ROWS, rowsHere - i);
+          if (rowsBlock == PANEL_ROWS && columnsHere == PANEL_COLUMNS) {
+            multiplyPanels(block, strideC, aPanel, b, depthHere);
+          } else {
+            copyBlock(edge, PANEL_COLUMNS * 4, block, strideC, rowsBlock, columnsHere);
+            multiplyPanels(edge, PANEL_COLUMNS * 4, aPanel, b, depthHere);
+            copyBlock(block, strideC, edge, PANEL_COLUMNS * 4, rowsBlock, columnsHere);
+          }
+        }
+      }
+    }
+  }
+}
+
+// 5 rows x 8 columns of C in 10 vector registers; with two vectors of B and one of A that leaves three of x86's
+// sixteen. Wider blocks spill, and so does Node 20 when C is loaded after the loop instead of before it: half speed.
+function multiplyPanels(c: usize, strideC: usize, a: usize, b: usize, depth: u32): void {
+  let row = c;
+  let c00 = v128.load(row), c01 = v128.load(row, 16);
+  row += strideC;
+  let c10 = v128.load(row), c11 = v128.load(row, 16);
+  row += strideC;
+  let c20 = v128.load(row), c21 = v128.load(row, 16);
+  row += strideC;
+  let c30 = v128.load(row), c31 = v128.load(row, 16);
+  row += strideC;
+  let c40 = v128.load(row), c41 = v128.load(row, 16);
+  const end = b + <usize>depth * (PANEL_COLUMNS * 4);
+  while (b < end) {
+    const b0 = v128.load(b), b1 = v128.load(b, 16);
+    let s = v128.load32_splat(a);
+    c00 = multiplyAdd(c00, s, b0);
+    c01 = multiplyAdd(c01, s, b1);
+    s = v128.load32_splat(a, 4);
+    c10 = multiplyAdd(c10, s, b0);
+    c11 = multiplyAdd(c11, s, b1);
+    s = v128.load32_splat(a, 8);
+    c20 = multiplyAdd(c20, s, b0);
+    c21 = multiplyAdd(c21, s, b1);
+    s = v128.load32_splat(a, 12);
+    c30 = multiplyAdd(c30, s, b0);
+    c31 = multiplyAdd(c31, s, b1);
+    s = v128.load32_splat(a, 16);
+    c40 = multiplyAdd(c40, s, b0);
+    c41 = multiplyAdd(c41, s, b1);
+    a += PANEL_ROWS * 4;
+    b += PANEL_COLUMNS * 4;
+  }
+  c = storeRow(c, strideC, c00, c01);
+  c = storeRow(c, strideC, c10, c11);
+  c = storeRow(c, strideC, c20, c21);
+  c = storeRow(c, strideC, c30, c31);
+  storeRow(c, strideC, c40, c41);
+}
+
+// two roundings, never a fused one: fusing is the host's choice and would differ between hosts
+@inline
+function multiplyAdd(sum: v128, a: v128, b: v128): v128 {
+  return f32x4.add(sum, f32x4.mul(a, b));
+}
+
+// gives the address of the next row
+@inline
+function storeRow(row: usize, stride: usize, low: v128, high: v128): usize {
+  v128.store(row, low);
+  v128.store(row, high, 16);
+  return row + stride;
+}
+
+function copyBlock(to: usize, toStride: usize, from: usize, fromStride: usize, rows: u32, columns: u32): void {
+  for (let i: u32 = 0; i < rows; i++) memory.copy(to + <usize>i * toStride, from + <usize>i * fromStride, <usize>columns << 2);
+}

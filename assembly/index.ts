@@ -1,0 +1,12 @@
+/** What the host may call. Kernels are exported so that `thunderbolt bench` can time them. */
+export { columnPanelBytes, packColumns } from "./dense/panels";
+export { denseForward, denseScratchBytes } from "./dense/product";
+export { weightGradient, weightGradientScratchBytes } from "./dense/weight-gradient";
+export { crossEntropyForward, softmaxForward } from "./layers/crossentropy";
+export { embeddingBackward } from "./layers/embedding";
+export { logitsForward, modelBackward, modelForward } from "./model/model";
+export { randomNormal, randomUniform } from "./numeric/random";
+export { adamwUpdate } from "./optimizer/adamw";
+export { clipCoefficient, sumOfAbsolutes, sumOfSquares, sumParts } from "./optimizer/sums";
+export { packTernary, ternaryScale } from "./ternary/codes";
+export { ternaryForward, ternaryScratchBytes } from "./ternary/project";

@@ -1,0 +1,75 @@
+import { denseForward } from "../dense/product";
+import { crossEntropyBackward } from "../layers/crossentropy";
+import { embeddingForward } from "../layers/embedding";
+import { layerNormBackward, layerNormForward } from "../layers/layernorm";
+import { blockBackward, blockForward, rowOf } from "./block";
+import { Block, Model, Saved, Tape, Workspace } from "./layout";
+import { stateKeep, stateRestore } from "./state";
+
+/**
+ * Embeds T tokens, takes them through all blocks and the last norm; features land in rows row.. of work.features.
+ *
+ * `state` (see state.ts) is where a stream stands before these tokens and after them; 0 starts from nothing and keeps
+ * nothing. A text cut into several calls gives the same bits as in one, so this is training's forward pass,
+ * evaluation, the reading of a prompt and, with T = 1, decoding.
+ */
+export function modelForward(model: Model, work: Workspace, ids: usize, row: u32, T: u32, state: usize): void {
+  if (T == 0) return;
+  const L = model.L;
+  embeddingForward(savedOf(work, 0).residual, model.embed, ids, T, model.D);
+  for (let l: u32 = 0; l < L; l++) {
+    const saved = savedOf(work, l);
+    const out = l + 1 < L ? savedOf(work, l + 1).residual : work.final;
+    stateRestore(model, saved, state, l);
+    blockForward(model, blockOf(model, l), saved, tapeOf(work, l), out, row, T, work);
+    if (state != 0) stateKeep(model, saved, state, l, T);
+  }
+  layerNormForward(rowOf(work.features, row, model.D), work.finalMean, work.finalRstd, work.final, model.lnOutWeight, model.lnOutBias, T, model.D);
+}
+
+/** logits[t] = features[row + t] . embed^T, [T][V]. */
+export function logitsForward(model: Model, work: Workspace, logits: usize, row: u32, T: u32): void {
+  denseForward(logits, model.V, rowOf(work.features, row, model.D), model.D, 1, model.headPanels, T, model.V, model.D, false, work.scratch);
+}
+
+/**
+ * Forward and backward of one sequence, all but the gradients of the matrices: loss into `nats` (float64 a token),
+ * gradients to the logits, to every projection's output and to the embedded tokens onto the tape, those of small
+ * parameters into `vectors` (zeroed first; see blockBackward). `lossWeight` is 1 / the tokens that the loss averages.
+ */
+export function modelBackward(
+  model: Model, work: Workspace, ids: usize, targets: usize, nats: usize, vectors: usize, vectorCount: u32,
+  row: u32, T: u32, lossWeight: f32,
+): void {
+  const D = model.D, V = model.V;
+  memory.fill(vectors, 0, <usize>vectorCount << 2);
+  modelForward(model, work, ids, row, T, 0);
+  const dLogits = rowOf(work.dLogits, row, V);
+  logitsForward(model, work, dLogits, row, T);
+  crossEntropyBackward(nats, dLogits, targets, T, V, lossWeight);
+
+  // dFeatures = dLogits . embed
+  denseForward(work.dNorm, D, dLogits, V, 1, model.headPanelsT, T, D, V, false, work.scratch);
+  const dx = rowOf(work.dEmbedded, row, D);
+  memory.fill(dx, 0, <usize>(T * D) << 2);
+  const grad = vectors - model.vectors;
+  layerNormBackward(dx, grad + model.lnOutWeight, grad + model.lnOutBias, work.dNorm, work.final, work.finalMean, work.finalRstd, model.lnOutWeight, T, D);
+  for (let l = model.L; l-- > 0; ) {
+    blockBackward(model, blockOf(model, l), savedOf(work, l), tapeOf(work, l), dx, vectors, row, T, work);
+  }
+}
+
+@inline
+function blockOf(model: Model, l: usize): Block {
+  return changetype<Block>(model.blocks + l * offsetof<Block>());
+}
+
+@inline
+function savedOf(work: Workspace, l: usize): Saved {
+  return changetype<Saved>(work.saved + l * offsetof<Saved>());
+}
+
+@inline
+function tapeOf(work: Workspace, l: usize): Tape {
+  return changetype<Tape>(work.tape + l * offsetof<Tape>());
+}

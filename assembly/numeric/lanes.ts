@@ -1,0 +1,42 @@
+/** Four float32 lanes at a time over rows whose length need not be a multiple of four. */
+
+/** The next lanes of a row that has `left` >= 1 elements from `ptr` on; lanes past its end are 0. */
+@inline
+export function loadLanes(ptr: usize, left: i32): v128 {
+  return left >= 4 ? v128.load(ptr) : loadPartial(ptr, left);
+}
+
+/** Writes the lanes that lie within a row that has `left` >= 1 elements from `ptr` on. */
+@inline
+export function storeLanes(ptr: usize, lanes: v128, left: i32): void {
+  if (left >= 4) v128.store(ptr, lanes);
+  else storePartial(ptr, lanes, left);
+}
+
+/** `lanes` with those past the end of the row set to 0, for sums of what is not 0 there by itself. */
+@inline
+export function maskLanes(lanes: v128, left: i32): v128 {
+  return left >= 4 ? lanes : v128.and(lanes, i32x4.lt_s(i32x4(0, 1, 2, 3), i32x4.splat(left)));
+}
+
+/** (l0 + l2) + (l1 + l3): one fixed order, so that a sum is the same wherever it is taken. */
+@inline
+export function sumLanes(lanes: v128): f32 {
+  return (
+    f32x4.extract_lane(lanes, 0) + f32x4.extract_lane(lanes, 2) +
+    (f32x4.extract_lane(lanes, 1) + f32x4.extract_lane(lanes, 3))
+  );
+}
+
+function loadPartial(ptr: usize, left: i32): v128 {
+  let lanes = v128.load32_zero(ptr);
+  if (left > 1) lanes = f32x4.replace_lane(lanes, 1, load<f32>(ptr, 4));
+  if (left > 2) lanes = f32x4.replace_lane(lanes, 2, load<f32>(ptr, 8));
+  return lanes;
+}
+
+function storePartial(ptr: usize, lanes: v128, left: i32): void {
+  store<f32>(ptr, f32x4.extract_lane(lanes, 0));
+  if (left > 1) store<f32>(ptr, f32x4.extract_lane(lanes, 1), 4);
+  if (left > 2) store<f32>(ptr, f32x4.extract_lane(lanes, 2), 8);
+}

@@ -1,0 +1,43 @@
+import { log } from "./log";
+
+/**
+ * Counter-based random numbers: a number is a function of (seed, stream, counter), so it does not depend on who
+ * draws it, or when. The mixing is that of SplitMix64 (Steele, Lea, Flood 2014), once for each coordinate.
+ */
+@inline
+export function randomBits(seed: u64, stream: u64, counter: u64): u64 {
+  return mix(mix(mix(seed + 0x9e3779b97f4a7c15) + stream * 0xd1342543de82ef95) + counter * 0x9e3779b97f4a7c15);
+}
+
+/** Uniform in [0, 1), 53 bits. */
+export function randomUniform(seed: u64, stream: u64, counter: u64): f64 {
+  return <f64>(randomBits(seed, stream, counter) >> 11) * 1.1102230246251565e-16;
+}
+
+/** Fills `count` float32 at `out` with normal numbers of mean 0; element i is a function of (seed, stream, i). */
+export function randomNormal(out: usize, count: u32, std: f32, seed: u32, stream: u32): void {
+  for (let i: u32 = 0; i < count; i++) {
+    store<f32>(out + (<usize>i << 2), std * <f32>normalAt(seed, stream, i));
+  }
+}
+
+// Marsaglia's polar method: points of the square until one falls into the disc, 16 tries to an element (a miss of
+// all has probability 2e-11 and gives 0)
+function normalAt(seed: u64, stream: u64, element: u64): f64 {
+  for (let attempt: u64 = 0; attempt < 16; attempt++) {
+    const bits = randomBits(seed, stream, element * 16 + attempt);
+    const u = (<f64>(bits >> 32) + 0.5) * 4.656612873077393e-10 - 1;
+    const v = (<f64>(bits & 0xffffffff) + 0.5) * 4.656612873077393e-10 - 1;
+    const s = u * u + v * v;
+    if (s < 1) return u * sqrt<f64>((-2 * log(s)) / s);
+  }
+  return 0;
+}
+
+@inline
+function mix(x: u64): u64 {
+  let z = x;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+  return z ^ (z >> 31);
+}
