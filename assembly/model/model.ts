@@ -7,14 +7,15 @@ import { Block, Model, Saved, Tape, Workspace } from "./layout";
 import { stateKeep, stateRestore } from "./state";
 
 /**
- * Embeds T tokens, takes them through all blocks and the last norm; features land in rows row.. of work.features.
+ * Embeds T tokens (int32 at `ids`), takes them through all blocks and the last norm; features land in rows row.. of work.features.
  *
  * `state` (see state.ts) is where a stream stands before these tokens and after them; 0 starts from nothing and keeps
  * nothing. A text cut into several calls gives the same bits as in one, so this is training's forward pass,
  * evaluation, the reading of a prompt and, with T = 1, decoding.
  */
-export function modelForward(model: Model, work: Workspace, ids: usize, row: u32, T: u32, state: usize): void {
+export function modelForward(modelAt: usize, workAt: usize, ids: usize, row: u32, T: u32, state: usize): void {
   if (T == 0) return;
+  const model = changetype<Model>(modelAt), work = changetype<Workspace>(workAt);
   const L = model.L;
   embeddingForward(savedOf(work, 0).residual, model.embed, ids, T, model.D);
   for (let l: u32 = 0; l < L; l++) {
@@ -28,7 +29,8 @@ export function modelForward(model: Model, work: Workspace, ids: usize, row: u32
 }
 
 /** logits[t] = features[row + t] . embed^T, [T][V]. */
-export function logitsForward(model: Model, work: Workspace, logits: usize, row: u32, T: u32): void {
+export function logitsForward(modelAt: usize, workAt: usize, logits: usize, row: u32, T: u32): void {
+  const model = changetype<Model>(modelAt), work = changetype<Workspace>(workAt);
   denseForward(logits, model.V, rowOf(work.features, row, model.D), model.D, 1, model.headPanels, T, model.V, model.D, false, work.scratch);
 }
 
@@ -38,14 +40,15 @@ export function logitsForward(model: Model, work: Workspace, logits: usize, row:
  * parameters into `vectors` (zeroed first; see blockBackward). `lossWeight` is 1 / the tokens that the loss averages.
  */
 export function modelBackward(
-  model: Model, work: Workspace, ids: usize, targets: usize, nats: usize, vectors: usize, vectorCount: u32,
+  modelAt: usize, workAt: usize, ids: usize, targets: usize, nats: usize, vectors: usize, vectorCount: u32,
   row: u32, T: u32, lossWeight: f32,
 ): void {
+  const model = changetype<Model>(modelAt), work = changetype<Workspace>(workAt);
   const D = model.D, V = model.V;
   memory.fill(vectors, 0, <usize>vectorCount << 2);
-  modelForward(model, work, ids, row, T, 0);
+  modelForward(modelAt, workAt, ids, row, T, 0);
   const dLogits = rowOf(work.dLogits, row, V);
-  logitsForward(model, work, dLogits, row, T);
+  logitsForward(modelAt, workAt, dLogits, row, T);
   crossEntropyBackward(nats, dLogits, targets, T, V, lossWeight);
 
   // dFeatures = dLogits . embed

@@ -1,0 +1,38 @@
+// Compiles assembly/ for every target of asconfig.json and writes, beside itself,
+//   <target>.wasm, .wat, .d.ts   the module, its text and the types of its exports
+//   embedded.ts                  the modules that ship, as base64, so that no host has to find a file
+//   layout.ts                    the field names of the records in assembly/model/layout.ts
+import { readFile, rm, writeFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import asc from "assemblyscript/asc";
+
+const root = new URL("..", import.meta.url);
+const shipped = ["simd", "single"];
+const entries = { simd: "assembly/index.ts", single: "assembly/index.ts", test: "assembly/test.ts" };
+
+process.chdir(fileURLToPath(root));
+
+for (const [target, entry] of Object.entries(entries)) {
+  const out = `wasm-build/${target}`;
+  const { error, stderr } = await asc.main([
+    entry,
+    ...["--target", target, "--outFile", `${out}.wasm`, "--textFile", `${out}.wat`, "--bindings", "raw"],
+  ]);
+  if (error) {
+    console.error(stderr.toString());
+    process.exit(1);
+  }
+  await rm(`${out}.js`); // the bindings' loader; the engine instantiates by itself and wants only the types
+}
+
+const modules = await Promise.all(
+  shipped.map(async (target) => `  ${target}: "${await readFile(`wasm-build/${target}.wasm`, "base64")}",`),
+);
+await writeFile("wasm-build/embedded.ts", `export const embedded = {\n${modules.join("\n")}\n} as const;\n`);
+
+const layout = await readFile("assembly/model/layout.ts", "utf8");
+const records = [...layout.matchAll(/export class (\w+) \{([^}]*)\}/g)].map(([, name, body]) => {
+  const fields = [...body.matchAll(/^\s*(\w+): (\w+);/gm)].map(([, field, type]) => `["${field}", "${type}"]`);
+  return `export const ${name} = [\n  ${fields.join(",\n  ")},\n] as const;\n`;
+});
+await writeFile("wasm-build/layout.ts", records.join("\n"));
