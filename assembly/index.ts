@@ -7,6 +7,6 @@ export { embeddingBackward } from "./layers/embedding";
 export { logitsForward, modelBackward, modelForward } from "./model/model";
 export { randomNormal, randomUniform } from "./numeric/random";
 export { adamwUpdate } from "./optimizer/adamw";
-export { clipCoefficient, sumOfAbsolutes, sumOfSquares, sumParts } from "./optimizer/sums";
+export { gradientNorm, sumOfAbsolutes, sumOfSquares, sumParts } from "./optimizer/sums";
 export { packTernary, ternaryScale } from "./ternary/codes";
 export { ternaryForward, ternaryScratchBytes } from "./ternary/project";

@@ -15,9 +15,10 @@ export function randomUniform(seed: u64, stream: u64, counter: u64): f64 {
 }
 
 /** Fills `count` float32 at `out` with normal numbers of mean 0; element i is a function of (seed, stream, i). */
-export function randomNormal(out: usize, count: u32, std: f32, seed: u32, stream: u32): void {
+export function randomNormal(out: usize, count: u32, variance: f64, seed: u32, stream: u32): void {
+  const std = sqrt<f64>(variance);
   for (let i: u32 = 0; i < count; i++) {
-    store<f32>(out + (<usize>i << 2), std * <f32>normalAt(seed, stream, i));
+    store<f32>(out + (<usize>i << 2), <f32>(std * normalAt(seed, stream, i)));
   }
 }
 

@@ -17,12 +17,11 @@ export function sumOfAbsolutes(x: usize, count: u32): f64 {
   return sum;
 }
 
-/**
- * What gradients are multiplied by so that their norm does not exceed `limit`: min(1, limit / (norm + 1e-6)), from
- * the squared norm (PyTorch's clip_grad_norm_).
- */
-export function clipCoefficient(squaredNorm: f64, limit: f64): f32 {
-  return <f32>min<f64>(1, limit / (sqrt<f64>(squaredNorm) + 1e-6));
+/** The norm of all gradients from its squared parts (`count` float64), added in order. */
+export function gradientNorm(squares: usize, count: u32): f64 {
+  let sum: f64 = 0;
+  for (let i: u32 = 0; i < count; i++) sum += load<f64>(squares + (<usize>i << 3));
+  return sqrt<f64>(sum);
 }
 
 /** out[i] (+)= sum over `parts` of x[part][i], parts `stride` floats apart, in order: gradients of small parameters. */

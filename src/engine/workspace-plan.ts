@@ -1,0 +1,147 @@
+import * as layout from "../../wasm-build/layout.ts";
+import type { Arena } from "./arena.ts";
+import type { ModelPlan } from "./model-plan.ts";
+import type { Kernels } from "./module.ts";
+import { type RecordValues, recordBytes, writeRecord } from "./records.ts";
+
+/** Tokens whose logits exist at once outside of training. */
+export const LOGIT_ROWS = 32;
+
+/** Where inputs and output gradients of the projections go, one entry a block, and what the head needs. */
+export interface TapePlan {
+  readonly blocks: readonly RecordValues<typeof layout.Tape>[];
+  readonly features: number;
+  readonly dEmbedded: number;
+  readonly dLogits: number;
+}
+
+/** One worker's memory. */
+export interface WorkspacePlan {
+  /** Tokens that fit, T. */
+  readonly capacity: number;
+  /** The Workspace record. */
+  readonly address: number;
+  readonly saved: readonly RecordValues<typeof layout.Saved>[];
+  readonly tape: TapePlan;
+  readonly record: RecordValues<typeof layout.Workspace>;
+  /** capacity ids, and as many targets, int32. */
+  readonly ids: number;
+  readonly targets: number;
+  /** capacity float64. */
+  readonly nats: number;
+  /** A stream's state, float32. */
+  readonly state: number;
+  /** LOGIT_ROWS x V float32. */
+  readonly logits: number;
+}
+
+/** Float32 numbers in a stream's state: [L][D + D + C]. */
+export function stateCount(plan: ModelPlan): number {
+  return plan.config.nLayers * (2 * plan.config.dModel + plan.recurrentWidth);
+}
+
+/**
+ * Reserves a tape for `tokens` tokens. When training every block has one, and it holds a whole micro-batch; for
+ * inference all blocks share one, without gradients.
+ */
+export function planTape(arena: Arena, plan: ModelPlan, tokens: number, training: boolean): TapePlan {
+  const { dModel: D, dFfn: F, nLayers: L, vocabSize: V } = plan.config;
+  const C = plan.recurrentWidth;
+  const gradient = (width: number) => (training ? arena.floats(tokens * width) : 0);
+  const block = () => ({
+    gatesInput: arena.floats(tokens * D),
+    projInput: arena.floats(tokens * C),
+    upInput: arena.floats(tokens * D),
+    downInput: arena.floats(tokens * F),
+    dGates: gradient(3 * C),
+    dProj: gradient(D),
+    dUp: gradient(F),
+    dDown: gradient(D),
+  });
+  const shared = training ? undefined : block();
+  return {
+    blocks: Array.from({ length: L }, () => shared ?? block()),
+    features: arena.floats(tokens * D),
+    dEmbedded: gradient(D),
+    dLogits: gradient(V),
+  };
+}
+
+/** Reserves a workspace for sequences of up to `capacity` tokens. */
+export function planWorkspace(
+  arena: Arena,
+  kernels: Kernels,
+  plan: ModelPlan,
+  tape: TapePlan,
+  capacity: number,
+  training: boolean,
+): WorkspacePlan {
+  const { dModel: D, dFfn: F, nLayers: L, nHeads, vocabSize: V } = plan.config;
+  const C = plan.recurrentWidth;
+  const rows = (width: number) => arena.floats(capacity * width);
+  // one row more, in front: the token before the first
+  const rowsAfterOne = (width: number) => arena.floats((capacity + 1) * width) + width * 4;
+  const saved = () => ({
+    residual: rows(D),
+    mean1: rows(1),
+    rstd1: rows(1),
+    norm1: rowsAfterOne(D),
+    gates: rows(3 * C),
+    forget: rows(C),
+    hidden: rowsAfterOne(C),
+    gated: rows(C),
+    headMean: rows(nHeads),
+    headRstd: rows(nHeads),
+    middle: rows(D),
+    mean2: rows(1),
+    rstd2: rows(1),
+    norm2: rowsAfterOne(D),
+    up: rows(F),
+  });
+  const shared = training ? undefined : saved();
+  const blocks = Array.from({ length: L }, () => shared ?? saved());
+  const products: readonly (readonly [outputs: number, inputs: number])[] = [[3 * C, D], [D, C], [C, D], [F, D], [D, F]];
+  const scratch = Math.max(
+    kernels.denseScratchBytes(),
+    ...products.map(([outputs, inputs]) => kernels.ternaryScratchBytes(outputs, inputs) >>> 0),
+    ...(training ? [D, C, F].map((inputs) => kernels.weightGradientScratchBytes(inputs) >>> 0) : []),
+  );
+  const record = {
+    saved: arena.reserve(L * recordBytes(layout.Saved)),
+    tape: arena.reserve(L * recordBytes(layout.Tape)),
+    final: rows(D),
+    finalMean: rows(1),
+    finalRstd: rows(1),
+    features: tape.features,
+    dEmbedded: tape.dEmbedded,
+    dLogits: tape.dLogits,
+    dNorm: rows(D),
+    dShift: training ? rows(D) : 0,
+    dWide: training ? rows(Math.max(C, D)) : 0,
+    row: arena.floats(Math.max(C, D)),
+    scratch: arena.reserve(scratch),
+  };
+  return {
+    capacity,
+    address: arena.reserve(recordBytes(layout.Workspace)),
+    saved: blocks,
+    tape,
+    record,
+    ids: arena.reserve(capacity * 4),
+    targets: arena.reserve(capacity * 4),
+    nats: arena.reserve(capacity * 8),
+    state: arena.floats(stateCount(plan)),
+    logits: arena.floats(Math.min(LOGIT_ROWS, capacity) * V),
+  };
+}
+
+/** Writes the records through which the kernels find a workspace. */
+export function writeWorkspaceRecords(memory: WebAssembly.Memory, plan: WorkspacePlan): void {
+  writeRecord(memory, plan.address, layout.Workspace, plan.record);
+  plan.saved.forEach((values, l) => {
+    writeRecord(memory, plan.record.saved + l * recordBytes(layout.Saved), layout.Saved, values);
+  });
+  plan.tape.blocks.forEach((values, l) => {
+    writeRecord(memory, plan.record.tape + l * recordBytes(layout.Tape), layout.Tape, values);
+  });
+}

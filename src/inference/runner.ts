@@ -1,0 +1,112 @@
+import { Arena } from "../engine/arena.ts";
+import type { ModelConfig } from "../engine/config.ts";
+import { type ModelPlan, planModel, writeModelRecords } from "../engine/model-plan.ts";
+import { type CompiledKernels, createMemory, instantiateKernels, type Kernels } from "../engine/module.ts";
+import { packWhole } from "../engine/pack.ts";
+import type { Values } from "../engine/tensors.ts";
+import { LOGIT_ROWS, planTape, planWorkspace, stateCount, type WorkspacePlan, writeWorkspaceRecords } from "../engine/workspace-plan.ts";
+
+/**
+ * Runs tokens through a model in one workspace of a memory: the forward pass that sessions, evaluation, the audit and
+ * the trainer's validation share. Plain numbers in, plain numbers out; it knows nothing of text.
+ */
+export class Runner {
+  readonly config: ModelConfig;
+  /** Float32 numbers in a stream's state. */
+  readonly stateCount: number;
+  /** Tokens that one call can take. */
+  readonly capacity: number;
+
+  readonly #kernels: Kernels;
+  readonly #model: ModelPlan;
+  readonly #workspace: WorkspacePlan;
+  readonly #ids: Int32Array;
+  readonly #targets: Int32Array;
+  readonly #nats: Float64Array;
+  readonly #state: Float32Array;
+  readonly #logits: Float32Array;
+
+  constructor(kernels: Kernels, memory: WebAssembly.Memory, model: ModelPlan, workspace: WorkspacePlan) {
+    const { capacity } = workspace;
+    this.config = model.config;
+    this.stateCount = stateCount(model);
+    this.capacity = capacity;
+    this.#kernels = kernels;
+    this.#model = model;
+    this.#workspace = workspace;
+    this.#ids = new Int32Array(memory.buffer, workspace.ids, capacity);
+    this.#targets = new Int32Array(memory.buffer, workspace.targets, capacity);
+    this.#nats = new Float64Array(memory.buffer, workspace.nats, capacity);
+    this.#state = new Float32Array(memory.buffer, workspace.state, this.stateCount);
+    const logitRows = Math.min(LOGIT_ROWS, capacity);
+    this.#logits = new Float32Array(memory.buffer, workspace.logits, logitRows * model.config.vocabSize);
+  }
+
+  /**
+   * Reads tokens on from `state` (stateCount numbers, changed in place; undefined: from nothing, and not kept).
+   * At most `capacity` tokens. Afterwards {@link logits} and {@link nats} answer for them.
+   */
+  forward(ids: ArrayLike<number>, state?: Float32Array): void {
+    this.#ids.set(ids);
+    if (state) this.#state.set(state);
+    const { address, ids: at, state: stateAt } = this.#workspace;
+    this.#kernels.modelForward(this.#model.model, address, at, 0, ids.length, state ? stateAt : 0);
+    if (state) state.set(this.#state);
+  }
+
+  /**
+   * The logits after tokens [from, from + count) of the last forward, count x V; at most 32 rows.
+   * A view that the next call overwrites.
+   */
+  logits(from: number, count: number): Float32Array {
+    const { address, logits } = this.#workspace;
+    this.#kernels.logitsForward(this.#model.model, address, logits, from, count);
+    return this.#logits.subarray(0, count * this.config.vocabSize);
+  }
+
+  /** -ln p(targets[t]) for every token of the last forward, float64. A view that the next call overwrites. */
+  nats(targets: ArrayLike<number>): Float64Array {
+    const { address, logits, targets: targetsAt, nats } = this.#workspace;
+    const { vocabSize: V } = this.config;
+    this.#targets.set(targets);
+    for (let t = 0; t < targets.length; t += LOGIT_ROWS) {
+      const rows = Math.min(LOGIT_ROWS, targets.length - t);
+      this.#kernels.logitsForward(this.#model.model, address, logits, t, rows);
+      this.#kernels.crossEntropyForward(nats + t * 8, logits, targetsAt + t * 4, rows, V);
+    }
+    return this.#nats.subarray(0, targets.length);
+  }
+
+  /** softmax(logits / temperature), V numbers, by the engine's own exp: the same on every host. */
+  probabilities(logits: Float32Array, temperature: number): Float32Array {
+    const { logits: at } = this.#workspace;
+    const { vocabSize: V } = this.config;
+    const row = this.#logits.subarray(0, V);
+    row.set(logits);
+    this.#kernels.softmaxForward(at, at, temperature, V);
+    return row;
+  }
+}
+
+/**
+ * Makes a runner with a memory of its own from the parameters' values.
+ *
+ * @param capacity tokens that one call can take; by default a training window, which `headNorm: "window"` needs.
+ * @throws MemoryError for a model that does not fit; what `values` throws.
+ */
+export function createRunner(compiled: CompiledKernels, config: ModelConfig, values: Values, capacity = config.seqLen): Runner {
+  const planner = instantiateKernels(compiled, createMemory(compiled.set, 1));
+  const arena = new Arena();
+  const model = planModel(arena, planner, config, false);
+  const tape = planTape(arena, model, capacity, false);
+  const workspace = planWorkspace(arena, planner, model, tape, capacity, false);
+  const memory = createMemory(compiled.set, arena.pages("the model"));
+  const kernels = instantiateKernels(compiled, memory);
+  writeModelRecords(memory, model);
+  writeWorkspaceRecords(memory, workspace);
+  for (const parameter of model.parameters) {
+    new Float32Array(memory.buffer, parameter.address, parameter.count).set(values(parameter));
+    packWhole(kernels, memory, model, parameter);
+  }
+  return new Runner(kernels, memory, model, workspace);
+}

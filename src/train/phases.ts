@@ -1,0 +1,194 @@
+import { ROW_GROUP } from "../engine/model-plan.ts";
+import type { Kernels } from "../engine/module.ts";
+import { packParameter } from "../engine/pack.ts";
+import type { TrainingPlan } from "./plan.ts";
+
+/**
+ * A training step is a row of phases; in each, every worker does its share and writes what no other writes. A phase
+ * is a plain description, so that the same step runs on a pool, on web workers or in place, with the same bits.
+ */
+export type Phase =
+  /** Forward, and backward to the activations: whole sequences. */
+  | { readonly kind: "sequences"; readonly lossWeight: number }
+  /** Gradients of weights, and their squares: rows of every parameter, over all tokens in order. */
+  | { readonly kind: "gradients"; readonly accumulate: boolean }
+  /** AdamW: rows of every parameter. */
+  | ({ readonly kind: "update" } & Update)
+  /** Quantise and pack the new weights: rows of every parameter. */
+  | { readonly kind: "pack" };
+
+/** The numbers of one AdamW step; see adamw.ts. */
+export interface Update {
+  readonly lr: number;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly eps: number;
+  readonly weightDecay: number;
+  /** 1 - beta^step. */
+  readonly correction1: number;
+  readonly correction2: number;
+  /** What the gradients are multiplied by. */
+  readonly clip: number;
+}
+
+/** One worker's view of a run: its own instance of the kernels on the shared memory. */
+export interface Station {
+  readonly kernels: Kernels;
+  readonly memory: WebAssembly.Memory;
+  readonly plan: TrainingPlan;
+  /** 0..workers-1. */
+  readonly worker: number;
+}
+
+/** Does a worker's share of a phase. */
+export function runPhase(station: Station, phase: Phase): void {
+  switch (phase.kind) {
+    case "sequences":
+      return runSequences(station, phase.lossWeight);
+    case "gradients":
+      return runGradients(station, phase.accumulate);
+    case "update":
+      return runUpdate(station, phase);
+    case "pack":
+      return runPack(station);
+  }
+}
+
+function runSequences({ kernels, plan, worker }: Station, lossWeight: number): void {
+  const { model, shape } = plan;
+  const T = shape.config.seqLen;
+  const [from, to] = [worker, worker + 1].map((w) => Math.floor((shape.batch * w) / shape.workers));
+  for (let sequence = from; sequence < to; sequence++) {
+    const row = sequence * T;
+    const vectors = plan.sequenceVectors + sequence * model.vectorCount * 4;
+    kernels.modelBackward(
+      model.model,
+      plan.workspaces[worker].address,
+      plan.ids + row * 4,
+      plan.targets + row * 4,
+      plan.nats + row * 8,
+      vectors,
+      model.vectorCount,
+      row,
+      T,
+      lossWeight,
+    );
+  }
+}
+
+function runGradients(station: Station, accumulate: boolean): void {
+  const { kernels, plan, worker } = station;
+  const { model, shape, tape } = plan;
+  const { dModel: D, vocabSize: V } = shape.config;
+  const tokens = shape.batch * shape.config.seqLen;
+  const scratch = plan.workspaces[worker].record.scratch;
+  for (const { index, from, to } of rowShare(plan, worker)) {
+    const parameter = model.parameters[index];
+    const { address, rows, columns } = parameter;
+    const gradient = address + plan.gradient + from * columns * 4;
+    const gradients = (dy: number, dyStride: number, x: number) =>
+      kernels.weightGradient(gradient, dy + from * 4, dyStride, x, tokens, to - from, columns, accumulate, scratch);
+    if (parameter.kind === "embedding") {
+      gradients(tape.dLogits, V, tape.features);
+      kernels.embeddingBackward(address + plan.gradient, tape.dEmbedded, plan.ids, tokens, D, from, to - from);
+    } else if (parameter.kind === "vector") {
+      const parts = plan.sequenceVectors + (address - model.vectors);
+      kernels.sumParts(gradient, parts, shape.batch, model.vectorCount, columns, accumulate);
+    } else {
+      const { dy, dyStride, x } = projectionTape(plan, parameter.name);
+      gradients(dy, dyStride, x);
+    }
+    const squares = new Float64Array(station.memory.buffer, plan.squares, plan.groups[index].first + plan.groups[index].count);
+    for (let row = from; row < to; row += ROW_GROUP) {
+      const count = Math.min(ROW_GROUP, rows - row) * columns;
+      squares[plan.groups[index].first + row / ROW_GROUP] = kernels.sumOfSquares(address + plan.gradient + row * columns * 4, count);
+    }
+  }
+}
+
+/** Where the output gradients and inputs of a ternary matrix are on the tape. */
+function projectionTape(plan: TrainingPlan, name: string): { dy: number; dyStride: number; x: number } {
+  const [, l, projection] = /^blocks\.(\d+)\.(.+)\.weight$/.exec(name) ?? [];
+  const block = plan.tape.blocks[Number(l)];
+  const { dModel: D, dFfn: F } = plan.shape.config;
+  const C = plan.model.recurrentWidth;
+  switch (projection) {
+    case "rec.W_f":
+      return { dy: block.dGates, dyStride: 3 * C, x: block.gatesInput };
+    case "rec.W_v":
+      return { dy: block.dGates + C * 4, dyStride: 3 * C, x: block.gatesInput };
+    case "rec.W_o":
+      return { dy: block.dGates + 2 * C * 4, dyStride: 3 * C, x: block.gatesInput };
+    case "rec.W_proj":
+      return { dy: block.dProj, dyStride: D, x: block.projInput };
+    case "ffn_up":
+      return { dy: block.dUp, dyStride: F, x: block.upInput };
+    case "ffn_down":
+      return { dy: block.dDown, dyStride: D, x: block.downInput };
+    default:
+      throw new Error(`${name} is no projection`);
+  }
+}
+
+function runUpdate({ kernels, memory, plan, worker }: Station, update: Update): void {
+  const { lr, beta1, beta2, eps, weightDecay, correction1, correction2, clip } = update;
+  for (const { index, from, to } of rowShare(plan, worker)) {
+    const { address, rows, columns } = plan.model.parameters[index];
+    const { first, count: groupCount } = plan.groups[index];
+    const absolutes = new Float64Array(memory.buffer, plan.absolutes, first + groupCount);
+    for (let row = from; row < to; row += ROW_GROUP) {
+      const at = address + row * columns * 4;
+      const count = Math.min(ROW_GROUP, rows - row) * columns;
+      absolutes[first + row / ROW_GROUP] = kernels.adamwUpdate(
+        at,
+        at + plan.gradient,
+        at + plan.momentM,
+        at + plan.momentV,
+        count,
+        lr,
+        beta1,
+        beta2,
+        eps,
+        weightDecay,
+        correction1,
+        correction2,
+        clip,
+      );
+    }
+  }
+}
+
+function runPack({ kernels, memory, plan, worker }: Station): void {
+  for (const { index, from, to } of rowShare(plan, worker)) {
+    const parameter = plan.model.parameters[index];
+    let scale = 0;
+    if (parameter.ternary) {
+      const { first, count } = plan.groups[index];
+      const sum = new Float64Array(memory.buffer, plan.absolutes + first * 8, count).reduce((a, b) => a + b, 0);
+      scale = kernels.ternaryScale(sum, parameter.count);
+      if (from === 0) new Float32Array(memory.buffer, parameter.ternary.scale, 1)[0] = scale;
+    }
+    packParameter(kernels, plan.model, parameter, from, to, scale);
+  }
+}
+
+/**
+ * A worker's share of all rows of all parameters: about equally many numbers for each, cut at multiples of 16 rows.
+ */
+export function rowShare(plan: TrainingPlan, worker: number): { index: number; from: number; to: number }[] {
+  const { parameters } = plan.model;
+  const total = parameters.reduce((sum, { count }) => sum + count, 0);
+  const [low, high] = [worker, worker + 1].map((w) => (total * w) / plan.shape.workers);
+  const share: { index: number; from: number; to: number }[] = [];
+  let before = 0;
+  parameters.forEach(({ rows, columns, count }, index) => {
+    const rowAt = (position: number) => {
+      const row = Math.ceil((position - before) / columns / ROW_GROUP) * ROW_GROUP;
+      return Math.min(rows, Math.max(0, row));
+    };
+    const [from, to] = [rowAt(low), rowAt(high)];
+    before += count;
+    if (from < to) share.push({ index, from, to });
+  });
+  return share;
+}
