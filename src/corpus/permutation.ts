@@ -1,10 +1,6 @@
-const ROUNDS = 8;
+import { hash32 } from "../engine/random.ts";
 
-/** A 32-bit hash of two 32-bit integers, the same on every host: integer arithmetic only. */
-export function hash32(value: number, key: number): number {
-  // The constant keeps zero, a fixed point of the mixing, away from the usual inputs.
-  return mix(mix(value + 0x9e3779b9) ^ key) >>> 0;
-}
+const ROUNDS = 8;
 
 /**
  * Where a pseudo-random permutation of 0..size-1 sends an index, computed without a table.
@@ -31,13 +27,4 @@ export function permute(index: number, size: number, key: number): number {
     at = ((left << halfBits) | right) >>> 0;
   } while (at >= size);
   return at;
-}
-
-/** The finaliser of MurmurHash3: a bijection of 32 bits in which every bit of the input reaches every bit of the output. */
-function mix(value: number): number {
-  let bits = value ^ (value >>> 16);
-  bits = Math.imul(bits, 0x85ebca6b);
-  bits ^= bits >>> 13;
-  bits = Math.imul(bits, 0xc2b2ae35);
-  return bits ^ (bits >>> 16);
 }

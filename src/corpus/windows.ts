@@ -1,5 +1,6 @@
 import { OptionError, TextError } from "../engine/errors.ts";
-import { hash32, permute } from "./permutation.ts";
+import { hash32 } from "../engine/random.ts";
+import { permute } from "./permutation.ts";
 
 const MAX_TOKENS = 2 ** 32;
 
