@@ -108,7 +108,7 @@ export function parseConfig(input: unknown): ModelConfig {
     }
     return found;
   };
-  const config: ModelConfig = {
+  return {
     vocabSize: size("vocabSize"),
     dModel: size("dModel"),
     nHeads: size("nHeads"),
@@ -119,7 +119,24 @@ export function parseConfig(input: unknown): ModelConfig {
     headNorm: choice("headNorm", ["token", "window"], "token"),
     activations: choice("activations", ["float32"], "float32"),
   };
-  return config;
+}
+
+/**
+ * A preset with some fields replaced. Where dModel or nHeads change and dHead is not given, dHead is their quotient.
+ *
+ * @throws ConfigError as {@link parseConfig}, and where dModel cannot be divided among nHeads.
+ */
+export function deriveConfig(base: ModelConfig, changes: unknown): ModelConfig {
+  if (typeof changes !== "object" || changes === null || Array.isArray(changes)) return parseConfig(changes);
+  const merged: Record<string, unknown> = { ...base, ...changes };
+  if (("dModel" in changes || "nHeads" in changes) && !("dHead" in changes)) {
+    const { dModel, nHeads } = parseConfig(merged);
+    if (dModel % nHeads !== 0) {
+      throw new ConfigError(`dModel ${dModel} cannot be divided among ${nHeads} heads; give another nHeads, or dHead`);
+    }
+    merged.dHead = dModel / nHeads;
+  }
+  return parseConfig(merged);
 }
 
 /** The configuration of a preset. @throws ConfigError for a name that is none. */

@@ -1,9 +1,9 @@
 import { FormatError } from "./errors.ts";
-import type { PlacedParameter } from "./model-plan.ts";
 import { float32Values, type TensorView } from "../formats/safetensors.ts";
+import type { Parameter } from "./parameters.ts";
 
 /** The float32 values of each parameter by name, or a function that gives them. */
-export type Values = (parameter: PlacedParameter) => Float32Array;
+export type Values = (parameter: Parameter) => Float32Array;
 
 /**
  * Reads parameters from the tensors of a file, whose names may carry a prefix (the state file's `param.`, `adam_m.`).

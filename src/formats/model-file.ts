@@ -1,7 +1,6 @@
 import { type ModelConfig, parseConfig } from "../engine/config.ts";
 import { ConfigError, FormatError } from "../engine/errors.ts";
-import { type PlacedParameter } from "../engine/model-plan.ts";
-import { parameterTable } from "../engine/parameters.ts";
+import { type Parameter, parameterTable } from "../engine/parameters.ts";
 import { readSafetensors, type TensorView, writeSafetensors } from "./safetensors.ts";
 
 /** What says that a safetensors file is one of ours, and of which form. */
@@ -37,11 +36,11 @@ export function readModelFile(bytes: Uint8Array, name: string): ModelFile {
 }
 
 /** A model file in chunks; the same values give the same bytes. */
-export function writeModelFile(
+export function writeModelFile<P extends Parameter>(
   config: ModelConfig,
   tokenizerJson: string,
-  parameters: readonly PlacedParameter[],
-  values: (parameter: PlacedParameter) => Float32Array,
+  parameters: readonly P[],
+  values: (parameter: P) => Float32Array,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array[] {
   return writeSafetensors(

@@ -1,0 +1,72 @@
+import { Command } from "commander";
+import { OptionError } from "../engine/errors.ts";
+import type { FinishReason, GenerateOptions } from "../inference/generate.ts";
+import { openModel } from "../run/open-model.ts";
+import { kernelsAsked, kernelsOption, number, several } from "./options.ts";
+import { count, printResult } from "./output.ts";
+
+interface Flags extends Omit<GenerateOptions, "stop" | "signal"> {
+  readonly prompt: string;
+  readonly stop?: string[];
+  readonly count: number;
+  readonly kernels?: string;
+  readonly json?: boolean;
+}
+
+/** One generated text, as --json prints it. */
+interface Generated {
+  readonly text: string;
+  readonly tokens: number;
+  readonly tokensPerSecond: number;
+  readonly finishReason: FinishReason;
+  readonly seed: number;
+}
+
+/** `thunderbolt generate` */
+export function generateCommand(): Command {
+  return new Command("generate")
+    .description("Continue a prompt, streaming the text.")
+    .argument("[model]", "a run folder or a model file")
+    .option("--prompt <text>", "how the text begins", "Once upon a time")
+    .option("--max-tokens <n>", "tokens at most (default 256)", number)
+    .option("--temperature <x>", "0 takes the likeliest token (default 0.8)", number)
+    .option("--top-k <k>", "choose among the k likeliest, 0 among all (default 50)", number)
+    .option("--top-p <p>", "choose among the likeliest that reach this probability (default 1)", number)
+    .option("--min-p <p>", "leave out what is below this share of the likeliest (default 0)", number)
+    .option("--repetition-penalty <r>", "above 1: avoid tokens seen so far (default 1)", number)
+    .option("--stop <text>", "stop before this text; may be given several times", several)
+    .option("--seed <s>", "the same seed gives the same text (default 0)", number)
+    .option("--count <n>", "texts to generate, with seeds from --seed on", number, 1)
+    .option(...kernelsOption)
+    .option("--json", "print the result as one JSON object (with --count above 1, as an array in `texts`)")
+    .addHelpText("after", '\nExample:\n  $ thunderbolt generate runs/a --prompt "The dog" --temperature 0.7 --seed 3')
+    .action(async (path: string | undefined, flags: Flags) => {
+      const { prompt, count: texts, kernels, json, ...options } = flags;
+      if (path === undefined) throw new OptionError("no model is given, and none ships with this version; give a run folder, for example: thunderbolt generate runs/start");
+      if (!Number.isInteger(texts) || texts < 1) throw new OptionError(`count is ${texts}; it must be a whole number from 1`);
+      using model = openModel(path, { kernels: kernelsAsked(kernels) });
+      const firstSeed = options.seed ?? 0;
+      const results: Generated[] = [];
+      for (let i = 0; i < texts; i++) {
+        const seed = firstSeed + i;
+        const started = performance.now();
+        let text = "";
+        let tokens = 0;
+        let finishReason: FinishReason = "length";
+        if (!json) process.stdout.write(prompt);
+        for await (const piece of model.generate(prompt, { ...options, seed })) {
+          text += piece.text;
+          tokens = piece.tokens;
+          finishReason = piece.finishReason ?? finishReason;
+          if (!json) process.stdout.write(piece.text);
+        }
+        const tokensPerSecond = (tokens / (performance.now() - started)) * 1000;
+        if (!json) {
+          process.stdout.write("\n");
+          process.stderr.write(`\n${tokens} tokens, ${count(tokensPerSecond)} tokens/s, seed ${seed}\n`);
+        }
+        results.push({ text, tokens, tokensPerSecond, finishReason, seed });
+      }
+      if (json) printResult(true, texts === 1 ? results[0] : { texts: results }, () => "");
+    });
+}

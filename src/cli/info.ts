@@ -1,0 +1,44 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { Command } from "commander";
+import { compileKernels } from "../engine/module.ts";
+import { countParameters, parameterTable } from "../engine/parameters.ts";
+import { readModelFile } from "../formats/model-file.ts";
+import { modelPath } from "../run/open-model.ts";
+import { kernelsAsked, kernelsOption } from "./options.ts";
+import { count, printResult } from "./output.ts";
+
+/** `thunderbolt info` */
+export function infoCommand(): Command {
+  return new Command("info")
+    .description("Show a model's configuration, parameters, size and hash.")
+    .argument("<model>", "a run folder or a model file")
+    .option(...kernelsOption)
+    .option("--json", "print the result as one JSON object")
+    .addHelpText("after", "\nExample:\n  $ thunderbolt info runs/a")
+    .action((path: string, flags: { kernels?: string; json?: boolean }) => {
+      const file = modelPath(path);
+      const bytes = readFileSync(file);
+      const { config, metadata } = readModelFile(bytes, file);
+      const info = {
+        file,
+        bytes: bytes.length,
+        sha256: createHash("sha256").update(bytes).digest("hex"),
+        step: metadata.step === undefined ? null : Number(metadata.step),
+        config,
+        counts: countParameters(config),
+        kernels: compileKernels(kernelsAsked(flags.kernels)).set,
+        parameters: parameterTable(config).map(({ name, kind, shape }) => ({ name, kind, shape })),
+      };
+      printResult(flags.json, info, () => {
+        const { total, ternary, embedding, vector } = info.counts;
+        return [
+          `${file}: ${count(info.bytes)} bytes, sha256 ${info.sha256}`,
+          `${count(total)} parameters: ${count(ternary)} ternary, ${count(embedding)} embedding, ${count(vector)} in vectors`,
+          ...Object.entries(config).map(([name, value]) => `  ${name} ${value}`),
+          `kernels here: ${info.kernels}`,
+          ...info.parameters.map(({ name, kind, shape }) => `  ${name.padEnd(32)} ${kind.padEnd(10)} [${shape.join(", ")}]`),
+        ].join("\n");
+      });
+    });
+}

@@ -1,0 +1,56 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from "commander";
+import { ThunderboltError } from "../engine/errors.ts";
+import packageJson from "../../package.json" with { type: "json" };
+import { auditCommand } from "./audit.ts";
+import { benchCommand } from "./bench.ts";
+import { evalCommand } from "./eval.ts";
+import { generateCommand } from "./generate.ts";
+import { infoCommand } from "./info.ts";
+import { trainCommand } from "./train.ts";
+
+/** What the shell is told: bad use or input, a failure while working, an interrupt. */
+const BAD_USE = 2;
+const FAILED = 1;
+const INTERRUPTED = 130;
+
+const failures = new Set(["DIVERGED", "UNSUPPORTED_RUNTIME", "DISPOSED"]);
+
+const program = new Command("thunderbolt")
+  .description("Train and run FlashLM v5 Thunderbolt, a matmul-free ternary language model, on CPU.")
+  .version(packageJson.version)
+  .showSuggestionAfterError()
+  .exitOverride()
+  .configureOutput({ outputError: (text, write) => write(oneLine(text)) });
+
+for (const command of [trainCommand(), evalCommand(), generateCommand(), auditCommand(), infoCommand(), benchCommand()]) {
+  program.addCommand(command.copyInheritedSettings(program));
+}
+
+// a reader that goes away (`| head`) is no error
+process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : FAILED));
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = report(error);
+}
+
+/** Says what went wrong, in one line, and gives the exit code for it. */
+function report(error: unknown): number {
+  // commander has printed its message, or the help that was asked for
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : BAD_USE;
+  if (error instanceof ThunderboltError) {
+    process.stderr.write(oneLine(`thunderbolt: ${error.message}`));
+    if (error.code === "INTERRUPTED") return INTERRUPTED;
+    return failures.has(error.code) ? FAILED : BAD_USE;
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(oneLine(`thunderbolt: failed: ${message}`));
+  if (process.env.DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+  return FAILED;
+}
+
+function oneLine(text: string): string {
+  return `${text.trim().replace(/\s*\n\s*/g, " ")}\n`;
+}

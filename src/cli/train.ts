@@ -1,0 +1,125 @@
+import { readFileSync } from "node:fs";
+import { Command } from "commander";
+import type { ModelConfig, Preset } from "../engine/config.ts";
+import { ConfigError } from "../engine/errors.ts";
+import { countParameters } from "../engine/parameters.ts";
+import { train } from "../run/train.ts";
+import type { TrainOptions, TrainProgress } from "../run/train-options.ts";
+import { kernelsAsked, kernelsOption, number } from "./options.ts";
+import { count, duration, Progress, printResult } from "./output.ts";
+
+interface Flags extends Omit<TrainOptions, "data" | "config" | "preset"> {
+  readonly preset: string;
+  readonly config?: string;
+  readonly seqLen?: number;
+  readonly vocab?: number;
+  readonly json?: boolean;
+}
+
+/** `thunderbolt train` */
+export function trainCommand(): Command {
+  return new Command("train")
+    .description("Train a model on a text, score it, and save it.")
+    .argument("<text>", "a UTF-8 text file; lines <|endoftext|> end its stories")
+    .requiredOption("--out <run>", "the folder that receives the run")
+    .option("--preset <name>", "tiny, small or v5", "tiny")
+    .option("--config <file>", "JSON with fields that differ from the preset's")
+    .option("--steps <n>", "steps to train for (default 1000)", number)
+    .option("--minutes <m>", "train for about this long instead", number)
+    .option("--batch <b>", "sequences in a micro-batch", number)
+    .option("--accumulate <a>", "micro-batches in a step", number)
+    .option("--seq-len <t>", "tokens in a sequence", number)
+    .option("--vocab <v>", "tokens in the vocabulary", number)
+    .option("--lr <x>", "peak learning rate", number)
+    .option("--warmup-steps <n>", "steps of rising learning rate", number)
+    .option("--weight-decay <x>", "decoupled weight decay", number)
+    .option("--seed <s>", "seed of weights and order of windows (default 0)", number)
+    .option("--workers <w>", "threads (default all cores); the result does not depend on it", number)
+    .option("--val <text>", "score with this text (default: one story in fifty is held out)")
+    .option("--save-every <n>", "steps between saves (default 500)", number)
+    .option("--resume", "go on with the run in --out")
+    .option("--overwrite", "replace the run in --out")
+    .option(...kernelsOption)
+    .option("--json", "print the result as one JSON object")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ thunderbolt train stories.txt --out runs/a --minutes 10
+  $ thunderbolt train stories.txt --out runs/b --preset small --steps 2000 --val held-out.txt
+  $ thunderbolt train stories.txt --out runs/b --preset small --steps 2000 --val held-out.txt --resume`,
+    )
+    .action(async (data: string, flags: Flags) => {
+      const { preset, config, seqLen, vocab, json, kernels, ...rest } = flags;
+      const progress = new Progress();
+      const result = await train({
+        ...rest,
+        data,
+        preset: preset as Preset, // checked by train
+        config: { ...readConfig(config), ...(seqLen !== undefined && { seqLen }), ...(vocab !== undefined && { vocabSize: vocab }) },
+        ...optional("kernels", kernelsAsked(kernels)),
+        onProgress: (event) => show(progress, event),
+        signal: interruptSignal(),
+      });
+      progress.done();
+      printResult(json, result, () =>
+        [
+          `trained ${count(result.steps)} steps, ${count(result.tokens)} tokens in ${duration(result.seconds)} (${count(result.tokensPerSecond)} tokens/s)`,
+          `train loss ${result.trainLoss.toFixed(3)} nats/token; held-out ${result.valNatsPerToken.toFixed(3)} nats/token, ${result.valBitsPerByte.toFixed(3)} bits/byte`,
+          `saved ${flags.out}/model.safetensors, sha256 ${result.sha256}`,
+        ].join("\n"),
+      );
+    });
+}
+
+function show(progress: Progress, event: TrainProgress): void {
+  switch (event.kind) {
+    case "corpus": {
+      const { config, stories, bytes, tokens, workers } = event;
+      const { total, ternary } = countParameters(config);
+      progress.say(
+        `${count(total)} parameters, ${count(ternary)} of them ternary; ${count(stories)} stories, ${count(bytes)} bytes, ${count(tokens)} tokens; ${workers} workers; ln V = ${Math.log(config.vocabSize).toFixed(2)}`,
+      );
+      break;
+    }
+    case "step": {
+      const { step, steps, loss, lr, tokensPerSecond, seconds } = event;
+      const left = steps === undefined ? "" : `  ${duration((seconds / step) * (steps - step))} left`;
+      progress.show(
+        `step ${step}${steps === undefined ? "" : `/${steps}`}  loss ${loss.toFixed(3)}  lr ${lr.toExponential(1)}  ${count(tokensPerSecond)} tokens/s${left}`,
+        steps === undefined ? 0 : step / steps,
+        step === 1 || step === steps,
+      );
+      break;
+    }
+    case "evaluating":
+      progress.show(`scoring ${count(event.done)} of ${count(event.all)} tokens`, event.done / event.all);
+      break;
+    case "saved":
+      break;
+  }
+}
+
+function readConfig(path: string | undefined): Partial<ModelConfig> {
+  if (path === undefined) return {};
+  try {
+    return JSON.parse(readFileSync(path, "utf8"));
+  } catch (cause) {
+    throw new ConfigError(`${path} cannot be read as JSON (${(cause as Error).message}); expected an object such as {"nLayers": 8}`, { cause });
+  }
+}
+
+/** Ctrl-C ends the run after the current step; a second one ends the process at once. */
+function interruptSignal(): AbortSignal {
+  const controller = new AbortController();
+  process.once("SIGINT", () => {
+    process.stderr.write("\nstopping after this step; Ctrl-C again stops at once\n");
+    controller.abort();
+    process.once("SIGINT", () => process.exit(130));
+  });
+  return controller.signal;
+}
+
+function optional<K extends string, V>(key: K, value: V | undefined): Partial<Record<K, V>> {
+  return value === undefined ? {} : ({ [key]: value } as Record<K, V>);
+}

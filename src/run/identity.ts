@@ -1,0 +1,28 @@
+import { createHash } from "node:crypto";
+import type { TokenizedStories } from "../corpus/tokens.ts";
+import type { ModelConfig } from "../engine/config.ts";
+import { OptionError } from "../engine/errors.ts";
+import type { Tokenizer } from "../tokenizer/tokenizer.ts";
+import type { TrainingSettings } from "../train/settings.ts";
+
+/** What must be the same for a run to go on: each entry under the name that a message gives it. */
+export type Identity = Readonly<Record<string, string>>;
+
+/** What decides every bit of a run but its length. */
+export function identityOf(config: ModelConfig, settings: TrainingSettings, tokenizer: Tokenizer, { tokens }: TokenizedStories): Identity {
+  const sha256 = (data: string | Uint8Array) => createHash("sha256").update(data).digest("hex");
+  return {
+    configuration: JSON.stringify(config),
+    settings: JSON.stringify(settings),
+    tokenizer: sha256(tokenizer.json),
+    data: sha256(new Uint8Array(tokens.buffer, tokens.byteOffset, tokens.byteLength)),
+  };
+}
+
+/** @throws OptionError naming the first difference. */
+export function checkIdentity(saved: Identity, now: Identity, out: string): void {
+  for (const name of Object.keys(now)) {
+    if (saved[name] === now[name]) continue;
+    throw new OptionError(`${out} cannot be resumed: its ${name} was ${saved[name]} and is now ${now[name]}; resume with what it was started with`);
+  }
+}

@@ -1,0 +1,96 @@
+import type { ModelConfig, Preset } from "../engine/config.ts";
+import { OptionError, ThunderboltError } from "../engine/errors.ts";
+import type { TrainingSettings } from "../train/settings.ts";
+import type { CrewFactory } from "../workers/crew.ts";
+
+/** What to train, on what, for how long. */
+export interface TrainOptions extends Partial<TrainingSettings> {
+  /** A UTF-8 text; lines `<|endoftext|>` end its stories. */
+  readonly data: string;
+  /** A text to score with; by default one story in fifty of `data` is held out for that. */
+  readonly val?: string;
+  /** The folder that receives the run. */
+  readonly out: string;
+  /** Default "tiny". */
+  readonly preset?: Preset;
+  /** Fields of the configuration that differ from the preset's. */
+  readonly config?: Partial<ModelConfig>;
+  /** Steps; default 1,000. */
+  readonly steps?: number;
+  /** Instead of steps: about this long. The number of steps is fixed while the learning rate warms up. */
+  readonly minutes?: number;
+  /** Threads; default all cores. The result does not depend on it. */
+  readonly workers?: number;
+  /** Steps between saves; default 500. The end is always saved. */
+  readonly saveEvery?: number;
+  /** Go on with the run in `out`. */
+  readonly resume?: boolean;
+  /** Replace the run in `out`. */
+  readonly overwrite?: boolean;
+  /** Which kernels to run. */
+  readonly kernels?: string;
+  readonly onProgress?: (progress: TrainProgress) => void;
+  /** Ends the run after the current step, with its state saved. */
+  readonly signal?: AbortSignal;
+  /** Who does the work; by default a pool of threads. */
+  readonly crew?: CrewFactory;
+}
+
+/** What a run tells while it goes on. */
+export type TrainProgress =
+  | { readonly kind: "corpus"; readonly config: ModelConfig; readonly stories: number; readonly bytes: number; readonly tokens: number; readonly workers: number }
+  | {
+      readonly kind: "step";
+      readonly step: number;
+      /** Undefined while a run of some minutes has not fixed them. */
+      readonly steps: number | undefined;
+      /** Mean of the last steps, nats a token. */
+      readonly loss: number;
+      readonly lr: number;
+      readonly gradientNorm: number;
+      readonly tokensPerSecond: number;
+      readonly seconds: number;
+    }
+  | { readonly kind: "evaluating"; readonly done: number; readonly all: number }
+  | { readonly kind: "saved"; readonly step: number; readonly sha256: string };
+
+/** How a run ended. */
+export interface TrainResult {
+  readonly steps: number;
+  readonly tokens: number;
+  /** Spent in steps, evaluation and saving apart. */
+  readonly seconds: number;
+  readonly tokensPerSecond: number;
+  /** Mean of the last 20 steps, nats a token. */
+  readonly trainLoss: number;
+  readonly valBitsPerByte: number;
+  readonly valNatsPerToken: number;
+  readonly valPerplexity: number;
+  /** Of model.safetensors. */
+  readonly sha256: string;
+}
+
+/** Raised when a run's signal ended it; its state is saved. */
+export class InterruptedError extends ThunderboltError {
+  constructor(step: number, out: string) {
+    super("INTERRUPTED", `stopped after step ${step}; the state is saved in ${out}, --resume continues it`);
+  }
+}
+
+/** The number of steps that was asked for; undefined where minutes were. @throws OptionError for both, or neither a number. */
+export function stepsAsked({ steps, minutes }: TrainOptions, saved: number | undefined): number | undefined {
+  if (steps !== undefined && minutes !== undefined) throw new OptionError("steps and minutes are both given; give one of them");
+  if (minutes !== undefined) {
+    if (!(minutes > 0 && minutes <= 1e6)) throw new OptionError(`minutes is ${minutes}; it must be a number above 0`);
+    return undefined;
+  }
+  return wholeNumber("steps", steps ?? (saved || 1000), 1, 1e9);
+}
+
+/** @throws OptionError if a value is no whole number from low to high. */
+export function wholeNumber(name: string, value: number, low: number, high: number): number {
+  if (!Number.isInteger(value) || value < low || value > high) {
+    throw new OptionError(`${name} is ${value}; it must be a whole number from ${low} to ${high}`);
+  }
+  return value;
+}
