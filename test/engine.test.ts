@@ -1,0 +1,77 @@
+import { describe, expect, test } from "vitest";
+import { deriveConfig, parseConfig, presets } from "../src/engine/config.ts";
+import { ConfigError, MemoryError, OptionError } from "../src/engine/errors.ts";
+import { compileKernels, createMemory, instantiateKernels } from "../src/engine/module.ts";
+import { countParameters } from "../src/engine/parameters.ts";
+import { planTraining } from "../src/train/plan.ts";
+
+describe("presets", () => {
+  test("v5 has the parameters of the release", () => {
+    expect(countParameters(presets.v5)).toEqual({ total: 29_750_784, ternary: 26_542_080, embedding: 3_145_728, vector: 62_976 });
+  });
+
+  test("small has about four million", () => {
+    expect(countParameters(presets.small).total / 1e6).toBeCloseTo(4, 0);
+  });
+});
+
+describe("a configuration", () => {
+  test.each(Object.keys(presets))("%s passes its own check", (name) => {
+    const config = presets[name as keyof typeof presets];
+    expect(parseConfig(JSON.parse(JSON.stringify(config)))).toEqual(config);
+  });
+
+  test.each([
+    [{ dModel: Number.NaN }, "dModel is NaN"],
+    [{ dModel: null }, "dModel is null"],
+    [{ dModel: "384" }, 'dModel is "384"'],
+    [{ nLayers: 0 }, "nLayers is 0"],
+    [{ dFfn: 1.5 }, "dFfn is 1.5"],
+    [{ vocabSize: 65_537 }, "from 1 to 65536"],
+    [{ vocabSize: undefined }, "vocabSize is missing"],
+    [{ headNorm: "batch" }, '"token" or "window"'],
+    [{ width: 3 }, 'unknown field "width"'],
+  ])("with %o is refused", (change, message) => {
+    expect(() => parseConfig({ ...presets.tiny, ...change })).toThrow(ConfigError);
+    expect(() => parseConfig({ ...presets.tiny, ...change })).toThrow(message);
+  });
+
+  test("divides dModel among the heads, or says that it cannot", () => {
+    expect(deriveConfig(presets.tiny, { dModel: 96 }).dHead).toBe(24);
+    expect(deriveConfig(presets.tiny, { dModel: 96, dHead: 7 }).dHead).toBe(7);
+    expect(() => deriveConfig(presets.tiny, { dModel: 97 })).toThrow("dModel 97 cannot be divided among 4 heads");
+  });
+});
+
+describe("the module", () => {
+  test("is compiled once, and only under its names", () => {
+    expect(compileKernels("simd")).toBe(compileKernels("simd"));
+    expect(() => compileKernels("avx")).toThrow(OptionError);
+  });
+
+  test("has a memory that threads share, or with `single` one that they do not", () => {
+    expect(createMemory("simd", 1).buffer).toBeInstanceOf(SharedArrayBuffer);
+    expect(createMemory("single", 1).buffer).toBeInstanceOf(ArrayBuffer);
+  });
+});
+
+describe("the training plan", () => {
+  const compiled = compileKernels();
+  const kernels = instantiateKernels(compiled, createMemory(compiled.set, 1));
+
+  test("refuses what does not fit into 4 GiB, before it allocates", () => {
+    expect(() => planTraining(kernels, { config: presets.v5, batch: 64, workers: 1 })).toThrow(MemoryError);
+    expect(() => planTraining(kernels, { config: presets.v5, batch: 64, workers: 1 })).toThrow(/training with batch 64 x 256 on 1 workers needs \d/);
+  });
+
+  test("is the same for every worker that computes it", () => {
+    const shape = { config: presets.tiny, batch: 3, workers: 2 };
+    expect(planTraining(kernels, shape)).toEqual(planTraining(kernels, shape));
+  });
+
+  test("keeps regions of different workers apart", () => {
+    const { workspaces } = planTraining(kernels, { config: presets.tiny, batch: 2, workers: 3 });
+    const starts = workspaces.map((workspace) => workspace.saved[0].residual);
+    expect(new Set(starts.map((start) => start >> 6)).size).toBe(3);
+  });
+});
