@@ -7,7 +7,12 @@ import { planTraining } from "../src/train/plan.ts";
 
 describe("presets", () => {
   test("v5 has the parameters of the release", () => {
-    expect(countParameters(presets.v5)).toEqual({ total: 29_750_784, ternary: 26_542_080, embedding: 3_145_728, vector: 62_976 });
+    expect(countParameters(presets.v5)).toEqual({
+      total: 29_750_784,
+      ternary: 26_542_080,
+      embedding: 3_145_728,
+      vector: 62_976,
+    });
   });
 
   test("small has about four million", () => {
@@ -61,7 +66,9 @@ describe("the training plan", () => {
 
   test("refuses what does not fit into 4 GiB, before it allocates", () => {
     expect(() => planTraining(kernels, { config: presets.v5, batch: 64, workers: 1 })).toThrow(MemoryError);
-    expect(() => planTraining(kernels, { config: presets.v5, batch: 64, workers: 1 })).toThrow(/training with batch 64 x 256 on 1 workers needs \d/);
+    expect(() => planTraining(kernels, { config: presets.v5, batch: 64, workers: 1 })).toThrow(
+      /training with batch 64 x 256 on 1 workers needs \d/,
+    );
   });
 
   test("is the same for every worker that computes it", () => {

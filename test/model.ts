@@ -47,4 +47,3 @@ export function randomLearner(config: ModelConfig, batch: number, workers = 1): 
   learner.restore(randomValues(config));
   return learner;
 }
-

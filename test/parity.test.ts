@@ -36,7 +36,10 @@ function unpack(learner: Learner, { rows, columns, ternary }: PlacedParameter, t
     for (let k = 0; k < columns; k++) {
       const [output, input] = transposed ? [k, n] : [ternary.firstOutput + n, k];
       const outputs = transposed ? columns : ternary.totalOutputs;
-      const at = (transposed ? ternary.codesT : ternary.codes) + (Math.floor(input / 16) * outputs + output) * 4 + ((input >> 2) & 3);
+      const at =
+        (transposed ? ternary.codesT : ternary.codes) +
+        (Math.floor(input / 16) * outputs + output) * 4 +
+        ((input >> 2) & 3);
       codes[n * columns + k] = [0, 1, -1][(bytes[at] >> (2 * (input & 3))) & 3];
     }
   }
@@ -82,7 +85,9 @@ describe.each(fixtures.map((fixture) => [fixture.name, fixture] as const))("%s",
     for (const parameter of learner.plan.model.parameters) {
       if (!fixture.has(`grad.${parameter.name}`)) continue;
       const expected = fixture.floats(`grad.${parameter.name}`);
-      expect(largestDifference(learner.gradient(parameter), expected) / largest(expected), parameter.name).toBeLessThan(GRADIENTS);
+      expect(largestDifference(learner.gradient(parameter), expected) / largest(expected), parameter.name).toBeLessThan(
+        GRADIENTS,
+      );
     }
   });
 
@@ -148,7 +153,8 @@ describe.each(fixtures.map((fixture) => [fixture.name, fixture] as const))("%s",
       expect(Math.abs(loss - losses[step])).toBeLessThan(2 * LOSS);
       expect(Math.abs(gradientNorm / norms[step] - 1)).toBeLessThan(GRADIENTS);
       if (step !== 0) continue;
-      for (const parameter of learner.plan.model.parameters) compare(learner.weights(parameter), `param1.${parameter.name}`, 5.1e-5);
+      for (const parameter of learner.plan.model.parameters)
+        compare(learner.weights(parameter), `param1.${parameter.name}`, 5.1e-5);
     }
     for (const parameter of learner.plan.model.parameters) {
       compare(learner.weights(parameter), `param3.${parameter.name}`, 5.1e-5);

@@ -29,7 +29,8 @@ async function stateAfter(learner: Learner, steps: number): Promise<Float32Array
 describe("a training step", () => {
   test("has the same bits for any number of workers", async () => {
     const alone = await stateAfter(randomLearner(oddConfig, BATCH, 1), 3);
-    for (const workers of [2, 3, 5, 8]) expect(await stateAfter(randomLearner(oddConfig, BATCH, workers), 3)).toEqual(alone);
+    for (const workers of [2, 3, 5, 8])
+      expect(await stateAfter(randomLearner(oddConfig, BATCH, workers), 3)).toEqual(alone);
   });
 
   test("has the same bits in a memory that is not shared", async () => {
@@ -43,7 +44,8 @@ describe("a training step", () => {
     const apart = randomLearner(oddConfig, BATCH);
     const half = BATCH * oddConfig.seqLen;
     const whole = await together.backward(1, (_, ids, targets) => {
-      for (const micro of [0, 1]) fill(micro, ids.subarray(micro * half, (micro + 1) * half), targets.subarray(micro * half, (micro + 1) * half));
+      for (const micro of [0, 1])
+        fill(micro, ids.subarray(micro * half, (micro + 1) * half), targets.subarray(micro * half, (micro + 1) * half));
     });
     const parts = await apart.backward(2, fill);
     expect(parts.loss).toBeCloseTo(whole.loss, 9);
@@ -66,7 +68,11 @@ describe("a training step", () => {
   });
 
   test("starts from weights of the right spread", () => {
-    const learner = new Learner(compileKernels(), { config: { ...oddConfig, dModel: 64, vocabSize: 500 }, batch: 1, workers: 1 });
+    const learner = new Learner(compileKernels(), {
+      config: { ...oddConfig, dModel: 64, vocabSize: 500 },
+      batch: 1,
+      workers: 1,
+    });
     learner.initialise(3);
     for (const parameter of learner.plan.model.parameters) {
       const values = learner.weights(parameter);
@@ -106,6 +112,7 @@ describe("the schedule", () => {
   });
 
   test("has a cosine of its own that is one", () => {
-    for (let x = 0; x <= 1; x += 1 / 1024) expect(Math.abs(cosineOfHalfTurns(x) - Math.cos(Math.PI * x))).toBeLessThan(1e-12);
+    for (let x = 0; x <= 1; x += 1 / 1024)
+      expect(Math.abs(cosineOfHalfTurns(x) - Math.cos(Math.PI * x))).toBeLessThan(1e-12);
   });
 });

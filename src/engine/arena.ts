@@ -40,7 +40,9 @@ export class Arena {
   pages(what: string): number {
     if (this.#end > LIMIT) {
       const needed = (this.#end / 2 ** 30).toFixed(1);
-      throw new MemoryError(`${what} needs ${needed} GiB and a WebAssembly memory has 4; a smaller batch, sequence or model would do`);
+      throw new MemoryError(
+        `${what} needs ${needed} GiB and a WebAssembly memory has 4; a smaller batch, sequence or model would do`,
+      );
     }
     return Math.ceil(this.#end / PAGE);
   }

@@ -55,7 +55,9 @@ export function planModel(arena: Arena, kernels: Kernels, config: ModelConfig, t
   const table = parameterTable(config);
 
   const codeBytes = (outputs: number, inputs: number) => Math.ceil(inputs / ROW_GROUP) * outputs * 4;
-  const spareCodesT = training ? 0 : arena.reserve(Math.max(codeBytes(C, D), codeBytes(D, C), codeBytes(D, F), codeBytes(F, D)));
+  const spareCodesT = training
+    ? 0
+    : arena.reserve(Math.max(codeBytes(C, D), codeBytes(D, C), codeBytes(D, F), codeBytes(F, D)));
   const places = new Map<string, TernaryPlace>();
   for (let l = 0; l < L; l++) {
     const gatesCodes = arena.reserve(codeBytes(3 * C, D));

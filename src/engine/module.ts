@@ -30,7 +30,10 @@ export function compileKernels(name?: string): CompiledKernels {
     try {
       kernels = { set, module: new WebAssembly.Module(bytes) };
     } catch (cause) {
-      throw new RuntimeError("this runtime cannot compile WebAssembly with SIMD; Node 20, Deno, Bun or a current browser would do", { cause });
+      throw new RuntimeError(
+        "this runtime cannot compile WebAssembly with SIMD; Node 20, Deno, Bun or a current browser would do",
+        { cause },
+      );
     }
     compiled.set(set, kernels);
   }
@@ -43,7 +46,10 @@ export function createMemory(set: KernelSet, pages: number): WebAssembly.Memory 
     return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: set !== "single" });
   } catch (cause) {
     const size = (pages / 16).toFixed(0);
-    throw new RuntimeError(`this machine did not give ${size} MiB of memory; a smaller batch, sequence or model would do`, { cause });
+    throw new RuntimeError(
+      `this machine did not give ${size} MiB of memory; a smaller batch, sequence or model would do`,
+      { cause },
+    );
   }
 }
 

@@ -15,7 +15,14 @@ export function absoluteSum(kernels: Kernels, { address, rows, columns }: Placed
  * `scale` and packed, the embedding goes into the head's panels, vectors are used as they are.
  * `from` must be a multiple of 16.
  */
-export function packParameter(kernels: Kernels, plan: ModelPlan, parameter: PlacedParameter, from: number, to: number, scale: number): void {
+export function packParameter(
+  kernels: Kernels,
+  plan: ModelPlan,
+  parameter: PlacedParameter,
+  from: number,
+  to: number,
+  scale: number,
+): void {
   const { address, rows, columns, ternary } = parameter;
   const source = address + from * columns * 4;
   if (ternary) {
@@ -34,7 +41,12 @@ export function packParameter(kernels: Kernels, plan: ModelPlan, parameter: Plac
 }
 
 /** Packs a whole parameter whose values have just been written. */
-export function packWhole(kernels: Kernels, memory: WebAssembly.Memory, plan: ModelPlan, parameter: PlacedParameter): void {
+export function packWhole(
+  kernels: Kernels,
+  memory: WebAssembly.Memory,
+  plan: ModelPlan,
+  parameter: PlacedParameter,
+): void {
   const scale = parameter.ternary ? kernels.ternaryScale(absoluteSum(kernels, parameter), parameter.count) : 0;
   if (parameter.ternary) new Float32Array(memory.buffer, parameter.ternary.scale, 1)[0] = scale;
   packParameter(kernels, plan, parameter, 0, parameter.rows, scale);

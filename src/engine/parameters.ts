@@ -37,7 +37,14 @@ export function parameterTable(config: ModelConfig): readonly Parameter[] {
 
   add("embed.weight", "embedding", [V, D], 0.02 * 0.02);
   for (let l = 0; l < L; l++) {
-    const shapes: Record<(typeof ternaryNames)[number], readonly [rows: number, columns: number]> = { "rec.W_f": [C, D], "rec.W_v": [C, D], "rec.W_o": [C, D], "rec.W_proj": [D, C], ffn_up: [F, D], ffn_down: [D, F] };
+    const shapes: Record<(typeof ternaryNames)[number], readonly [rows: number, columns: number]> = {
+      "rec.W_f": [C, D],
+      "rec.W_v": [C, D],
+      "rec.W_o": [C, D],
+      "rec.W_proj": [D, C],
+      ffn_up: [F, D],
+      ffn_down: [D, F],
+    };
     // 2 / fan_out
     for (const name of ternaryNames) add(`blocks.${l}.${name}.weight`, "ternary", shapes[name], 2 / shapes[name][0]);
   }

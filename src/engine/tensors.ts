@@ -1,5 +1,5 @@
-import { FormatError } from "./errors.ts";
 import { float32Values, type TensorView } from "../formats/safetensors.ts";
+import { FormatError } from "./errors.ts";
 import type { Parameter } from "./parameters.ts";
 
 /** The float32 values of each parameter by name, or a function that gives them. */
@@ -19,7 +19,8 @@ export function valuesOf(tensors: ReadonlyMap<string, TensorView>, prefix = ""):
     }
     const values = float32Values(view, prefix + name);
     for (let i = 0; i < count; i++) {
-      if (!Number.isFinite(values[i])) throw new FormatError(`tensor ${prefix}${name} holds ${values[i]} at ${i}; a model has finite numbers`);
+      if (!Number.isFinite(values[i]))
+        throw new FormatError(`tensor ${prefix}${name} holds ${values[i]} at ${i}; a model has finite numbers`);
     }
     return values;
   };

@@ -100,7 +100,13 @@ export function planWorkspace(
   });
   const shared = training ? undefined : saved();
   const blocks = Array.from({ length: L }, () => shared ?? saved());
-  const products: readonly (readonly [outputs: number, inputs: number])[] = [[3 * C, D], [D, C], [C, D], [F, D], [D, F]];
+  const products: readonly (readonly [outputs: number, inputs: number])[] = [
+    [3 * C, D],
+    [D, C],
+    [C, D],
+    [F, D],
+    [D, F],
+  ];
   const scratch = Math.max(
     kernels.denseScratchBytes(),
     ...products.map(([outputs, inputs]) => kernels.ternaryScratchBytes(outputs, inputs) >>> 0),

@@ -24,13 +24,16 @@ export interface ModelFile {
 export function readModelFile(bytes: Uint8Array, name: string): ModelFile {
   const { metadata, tensors } = naming(name, () => readSafetensors(bytes));
   if (metadata.format !== FORMAT) {
-    throw new FormatError(`${name}: no thunderbolt-lm model (its metadata has no "format": "${FORMAT}"); train one with \`thunderbolt train\``);
+    throw new FormatError(
+      `${name}: no thunderbolt-lm model (its metadata has no "format": "${FORMAT}"); train one with \`thunderbolt train\``,
+    );
   }
   if (!metadata.tokenizer) throw new FormatError(`${name}: the metadata has no tokenizer`);
   const config = naming(name, () => parseConfig(parseJson(metadata.config)));
   const known = new Set(parameterTable(config).map((parameter) => parameter.name));
   for (const tensor of tensors.keys()) {
-    if (!known.has(tensor)) throw new FormatError(`${name}: tensor ${tensor} belongs to no model of this configuration`);
+    if (!known.has(tensor))
+      throw new FormatError(`${name}: tensor ${tensor} belongs to no model of this configuration`);
   }
   return { config, tokenizerJson: metadata.tokenizer, tensors, metadata };
 }
@@ -59,7 +62,8 @@ function naming<T>(name: string, read: () => T): T {
   try {
     return read();
   } catch (error) {
-    if (error instanceof FormatError || error instanceof ConfigError) throw new FormatError(`${name}: ${error.message}`, { cause: error });
+    if (error instanceof FormatError || error instanceof ConfigError)
+      throw new FormatError(`${name}: ${error.message}`, { cause: error });
     throw error;
   }
 }

@@ -32,7 +32,13 @@ export function auditCausality(runner: Runner, seed = 0, windows = 4): Audit {
   let drawn = 0;
   const random = (below: number) => hash32(drawn++, seed) % below;
 
-  const compare = (test: "future" | "prefix", position: number, changedFrom: number, a: Float32Array, b: Float32Array) => {
+  const compare = (
+    test: "future" | "prefix",
+    position: number,
+    changedFrom: number,
+    a: Float32Array,
+    b: Float32Array,
+  ) => {
     for (let v = 0; v < V; v++) {
       const difference = Math.abs(a[v] - b[v]);
       // NaN is a leak too: it is not the same logit

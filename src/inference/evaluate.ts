@@ -27,7 +27,12 @@ export interface Evaluation {
  *
  * @throws NotCausalError for mode "stream" of a model with `headNorm: "window"`.
  */
-export function scoreStory(runner: Runner, eos: number, ids: ArrayLike<number>, mode: EvaluationMode = "window"): Float64Array {
+export function scoreStory(
+  runner: Runner,
+  eos: number,
+  ids: ArrayLike<number>,
+  mode: EvaluationMode = "window",
+): Float64Array {
   const causal = runner.config.headNorm === "token";
   if (mode === "stream" && !causal) {
     throw new NotCausalError('this model has headNorm "window" and cannot be scored token by token; use --mode window');
@@ -62,7 +67,8 @@ export function evaluateTokens(
   mode: EvaluationMode = "window",
   onProgress?: (tokens: number) => void,
 ): Evaluation {
-  if (tokens.length === 0 || bytes === 0) throw new TextError("there is nothing to score; expected a text with at least one story");
+  if (tokens.length === 0 || bytes === 0)
+    throw new TextError("there is nothing to score; expected a text with at least one story");
   let nats = 0;
   for (let from = 0; from < tokens.length; ) {
     const end = tokens.indexOf(eos, from);

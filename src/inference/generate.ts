@@ -1,8 +1,8 @@
 import { OptionError } from "../engine/errors.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
+import type { Runner } from "./runner.ts";
 import { parseSampling, Sampler, type SamplingOptions } from "./sampler.ts";
 import type { Session } from "./session.ts";
-import type { Runner } from "./runner.ts";
 
 /** How a text is continued. */
 export interface GenerateOptions extends Partial<SamplingOptions> {

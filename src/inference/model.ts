@@ -42,7 +42,9 @@ export class Model {
     const { config, tokenizerJson, tensors } = readModelFile(bytes, name);
     const tokenizer = Tokenizer.fromJson(tokenizerJson);
     if (tokenizer.vocabSize !== config.vocabSize) {
-      throw new FormatError(`${name}: the tokenizer has ${tokenizer.vocabSize} tokens and the configuration says ${config.vocabSize}`);
+      throw new FormatError(
+        `${name}: the tokenizer has ${tokenizer.vocabSize} tokens and the configuration says ${config.vocabSize}`,
+      );
     }
     return new Model(config, tokenizer, createRunner(compileKernels(options.kernels), config, valuesOf(tensors)));
   }
@@ -72,10 +74,15 @@ export class Model {
    *
    * @throws TextError for an empty text; NotCausalError for mode "stream" of a model with `headNorm: "window"`.
    */
-  evaluate(text: string | Uint8Array, options: { mode?: EvaluationMode; onProgress?: (done: number, all: number) => void } = {}): Evaluation {
+  evaluate(
+    text: string | Uint8Array,
+    options: { mode?: EvaluationMode; onProgress?: (done: number, all: number) => void } = {},
+  ): Evaluation {
     const stories = splitStories(typeof text === "string" ? text : decodeText(text, "text"));
     const { tokens, bytes } = tokenizeStories(stories, this.tokenizer);
-    return evaluateTokens(this.#running, this.tokenizer.eos, tokens, bytes, options.mode, (done) => options.onProgress?.(done, tokens.length));
+    return evaluateTokens(this.#running, this.tokenizer.eos, tokens, bytes, options.mode, (done) =>
+      options.onProgress?.(done, tokens.length),
+    );
   }
 
   /** Proves or refutes that no logit depends on later tokens. */

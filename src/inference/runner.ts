@@ -4,7 +4,14 @@ import { type ModelPlan, planModel, writeModelRecords } from "../engine/model-pl
 import { type CompiledKernels, createMemory, instantiateKernels, type Kernels } from "../engine/module.ts";
 import { packWhole } from "../engine/pack.ts";
 import type { Values } from "../engine/tensors.ts";
-import { LOGIT_ROWS, planTape, planWorkspace, stateCount, type WorkspacePlan, writeWorkspaceRecords } from "../engine/workspace-plan.ts";
+import {
+  LOGIT_ROWS,
+  planTape,
+  planWorkspace,
+  stateCount,
+  type WorkspacePlan,
+  writeWorkspaceRecords,
+} from "../engine/workspace-plan.ts";
 
 /**
  * Runs tokens through a model in one workspace of a memory: the forward pass that sessions, evaluation, the audit and
@@ -94,7 +101,12 @@ export class Runner {
  * @param capacity tokens that one call can take; by default a training window, which `headNorm: "window"` needs.
  * @throws MemoryError for a model that does not fit; what `values` throws.
  */
-export function createRunner(compiled: CompiledKernels, config: ModelConfig, values: Values, capacity = config.seqLen): Runner {
+export function createRunner(
+  compiled: CompiledKernels,
+  config: ModelConfig,
+  values: Values,
+  capacity = config.seqLen,
+): Runner {
   const planner = instantiateKernels(compiled, createMemory(compiled.set, 1));
   const arena = new Arena();
   const model = planModel(arena, planner, config, false);

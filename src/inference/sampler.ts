@@ -75,7 +75,8 @@ export class Sampler {
   next(logits: Float32Array): number {
     const { temperature } = this.#options;
     const penalised = this.#penalise(logits);
-    const id = temperature === 0 ? likeliest(penalised) : this.#draw(this.#runner.probabilities(penalised, temperature));
+    const id =
+      temperature === 0 ? likeliest(penalised) : this.#draw(this.#runner.probabilities(penalised, temperature));
     this.#seen.add(id);
     return id;
   }

@@ -14,7 +14,10 @@ export class Session {
   /**
    * @throws NotCausalError for `headNorm: "window"`, where a token's features depend on the tokens after it.
    */
-  constructor(runner: Runner, from?: { readonly state: Float32Array; readonly logits: Float32Array; readonly position: number }) {
+  constructor(
+    runner: Runner,
+    from?: { readonly state: Float32Array; readonly logits: Float32Array; readonly position: number },
+  ) {
     if (runner.config.headNorm === "window") {
       throw new NotCausalError(
         'this model has headNorm "window": every token sees the whole window, so it cannot stream or generate; only `eval --mode window` and `audit` work on it',

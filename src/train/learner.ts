@@ -140,7 +140,8 @@ export class Learner {
   }
 
   #packAll(): void {
-    for (const parameter of this.plan.model.parameters) packWhole(this.#kernels, this.#memory, this.plan.model, parameter);
+    for (const parameter of this.plan.model.parameters)
+      packWhole(this.#kernels, this.#memory, this.plan.model, parameter);
   }
 
   #floats(address: number, count: number): Float32Array {

@@ -44,13 +44,17 @@ export interface Station {
 export function runPhase(station: Station, phase: Phase): void {
   switch (phase.kind) {
     case "sequences":
-      return runSequences(station, phase.lossWeight);
+      runSequences(station, phase.lossWeight);
+      break;
     case "gradients":
-      return runGradients(station, phase.accumulate);
+      runGradients(station, phase.accumulate);
+      break;
     case "update":
-      return runUpdate(station, phase);
+      runUpdate(station, phase);
+      break;
     case "pack":
-      return runPack(station);
+      runPack(station);
+      break;
   }
 }
 
@@ -98,10 +102,17 @@ function runGradients(station: Station, accumulate: boolean): void {
       const { dy, dyStride, x } = projectionTape(plan, parameter.name);
       gradients(dy, dyStride, x);
     }
-    const squares = new Float64Array(station.memory.buffer, plan.squares, plan.groups[index].first + plan.groups[index].count);
+    const squares = new Float64Array(
+      station.memory.buffer,
+      plan.squares,
+      plan.groups[index].first + plan.groups[index].count,
+    );
     for (let row = from; row < to; row += ROW_GROUP) {
       const count = Math.min(ROW_GROUP, rows - row) * columns;
-      squares[plan.groups[index].first + row / ROW_GROUP] = kernels.sumOfSquares(address + plan.gradient + row * columns * 4, count);
+      squares[plan.groups[index].first + row / ROW_GROUP] = kernels.sumOfSquares(
+        address + plan.gradient + row * columns * 4,
+        count,
+      );
     }
   }
 }

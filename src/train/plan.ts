@@ -2,7 +2,13 @@ import { Arena } from "../engine/arena.ts";
 import type { ModelConfig } from "../engine/config.ts";
 import { type ModelPlan, planModel, ROW_GROUP, writeModelRecords } from "../engine/model-plan.ts";
 import type { Kernels } from "../engine/module.ts";
-import { planTape, planWorkspace, type TapePlan, type WorkspacePlan, writeWorkspaceRecords } from "../engine/workspace-plan.ts";
+import {
+  planTape,
+  planWorkspace,
+  type TapePlan,
+  type WorkspacePlan,
+  writeWorkspaceRecords,
+} from "../engine/workspace-plan.ts";
 
 /** What fixes the memory of a training run. */
 export interface TrainingShape {
