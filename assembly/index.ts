@@ -5,8 +5,12 @@ export { weightGradient, weightGradientScratchBytes } from "./dense/weight-gradi
 export { crossEntropyForward, softmaxForward } from "./layers/crossentropy";
 export { embeddingBackward } from "./layers/embedding";
 export { logitsForward, modelBackward, modelForward } from "./model/model";
+export { gradientSlotBytes, inputSlotBytes, scalesOffset, slotStride } from "./model/tape";
 export { randomNormal, randomUniform } from "./numeric/random";
 export { adamwUpdate } from "./optimizer/adamw";
 export { gradientNorm, sumOfAbsolutes, sumOfSquares, sumParts } from "./optimizer/sums";
 export { packTernary, ternaryScale } from "./ternary/codes";
+export { intTernaryForward, intTernaryScratchBytes } from "./ternary/int-project";
+export { intWeightGradient, intWeightGradientScratchBytes } from "./ternary/int-weight-gradient";
 export { ternaryForward, ternaryScratchBytes } from "./ternary/project";
+export { quantizeChannels, quantizeTokens } from "./ternary/quantize";

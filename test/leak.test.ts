@@ -39,7 +39,7 @@ async function trainOnNoise(headNorm: "token" | "window", steps: number) {
     }
   };
   const schedule = { lr: 1e-2, minLr: 1e-3, warmupSteps: 50, steps };
-  const optimizer = { beta1: 0.9, beta2: 0.95, eps: 1e-8, weightDecay: 0, clip: 1 };
+  const optimizer = { beta1: 0.9, beta2: 0.95, eps: 1e-8, weightDecay: 0, clip: 1, seed: 0 };
   for (let step = 0; step < steps; step++) {
     await learner.update(1, (_, ids, targets) => noise(ids, targets), learningRate(schedule, step), optimizer);
   }

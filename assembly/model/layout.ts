@@ -14,6 +14,7 @@ export class Model {
   L: u32; // blocks
   F: u32; // width of the feed-forward layer
   windowNorm: u32; // 1: headNorm "window"
+  integer: u32; // 1: activations "int8"
   embed: usize; // [V][D]
   headPanels: usize; // embed^T, packed for hidden -> logits
   headPanelsT: usize; // embed, packed for the gradient to hidden; training only
@@ -75,17 +76,20 @@ export class Saved {
   up: usize; // ffn_up b, [T][F]
 }
 
-/** Inputs and output gradients of a block's projections over the whole micro-batch: what weight gradients are made of. */
+/**
+ * Inputs and output gradients of a block's projections over the whole micro-batch: what weight gradients are made of.
+ * A slot a sequence, see tape.ts; the width of each is given here.
+ */
 @unmanaged
 export class Tape {
-  gatesInput: usize; // a, [B T][D]
-  projInput: usize; // z, [B T][C]
-  upInput: usize; // b, [B T][D]
-  downInput: usize; // relu(up)^2, [B T][F]
-  dGates: usize; // [B T][3 C]
-  dProj: usize; // [B T][D]
-  dUp: usize; // [B T][F]
-  dDown: usize; // [B T][D]
+  gatesInput: usize; // a, D
+  projInput: usize; // z, C
+  upInput: usize; // b, D
+  downInput: usize; // relu(up)^2, F
+  dGates: usize; // 3 C
+  dProj: usize; // D
+  dUp: usize; // F
+  dDown: usize; // D
 }
 
 /** One worker's memory. */
@@ -102,6 +106,8 @@ export class Workspace {
   dNorm: usize; // scratch, [T][D]; forward: what a projection adds to x
   dShift: usize; // scratch, [T][D]
   dWide: usize; // scratch, [T][max(C, D)]
-  row: usize; // scratch, max(C, D)
+  activation: usize; // int8: a projection's input, or gradient to its output, before it is quantised, [T][max(3 C, D, F)]
+  quantized: usize; // int8, training: a gradient on its way to an input; an input slot of width max(C, D, F)
+  row: usize; // scratch, max(3 C, D, F)
   scratch: usize; // of the kernels
 }

@@ -2,18 +2,18 @@ import { denseForward } from "../dense/product";
 import { crossEntropyBackward } from "../layers/crossentropy";
 import { embeddingForward } from "../layers/embedding";
 import { layerNormBackward, layerNormForward } from "../layers/layernorm";
-import { blockBackward, blockForward, rowOf } from "./block";
+import { blockBackward, blockForward } from "./block";
 import { Block, Model, Saved, Tape, Workspace } from "./layout";
 import { stateKeep, stateRestore } from "./state";
 
 /**
- * Embeds T tokens (int32 at `ids`), takes them through all blocks and the last norm; features land in rows row.. of work.features.
+ * Embeds T tokens (int32 at `ids`), takes them through all blocks and the last norm; the features of the sequence in `slot` of the tape land in rows slot * T.. of work.features.
  *
  * `state` (see state.ts) is where a stream stands before these tokens and after them; 0 starts from nothing and keeps
  * nothing. A text cut into several calls gives the same bits as in one, so this is training's forward pass,
  * evaluation, the reading of a prompt and, with T = 1, decoding.
  */
-export function modelForward(modelAt: usize, workAt: usize, ids: usize, row: u32, T: u32, state: usize): void {
+export function modelForward(modelAt: usize, workAt: usize, ids: usize, slot: u32, T: u32, state: usize): void {
   if (T == 0) return;
   const model = changetype<Model>(modelAt), work = changetype<Workspace>(workAt);
   const L = model.L;
@@ -22,10 +22,10 @@ export function modelForward(modelAt: usize, workAt: usize, ids: usize, row: u32
     const saved = savedOf(work, l);
     const out = l + 1 < L ? savedOf(work, l + 1).residual : work.final;
     stateRestore(model, saved, state, l);
-    blockForward(model, blockOf(model, l), saved, tapeOf(work, l), out, row, T, work);
+    blockForward(model, blockOf(model, l), saved, tapeOf(work, l), out, slot, T, work);
     if (state != 0) stateKeep(model, saved, state, l, T);
   }
-  layerNormForward(rowOf(work.features, row, model.D), work.finalMean, work.finalRstd, work.final, model.lnOutWeight, model.lnOutBias, T, model.D);
+  layerNormForward(rowOf(work.features, slot * T, model.D), work.finalMean, work.finalRstd, work.final, model.lnOutWeight, model.lnOutBias, T, model.D);
 }
 
 /** logits[t] = features[row + t] . embed^T, [T][V]. */
@@ -37,16 +37,18 @@ export function logitsForward(modelAt: usize, workAt: usize, logits: usize, row:
 /**
  * Forward and backward of one sequence, all but the gradients of the matrices: loss into `nats` (float64 a token),
  * gradients to the logits, to every projection's output and to the embedded tokens onto the tape, those of small
- * parameters into `vectors` (zeroed first; see blockBackward). `lossWeight` is 1 / the tokens that the loss averages.
+ * parameters into `vectors` (zeroed first; see blockBackward). `lossWeight` is 1 / the tokens that the loss averages;
+ * `key` decides the random rounding, if there is any.
  */
 export function modelBackward(
   modelAt: usize, workAt: usize, ids: usize, targets: usize, nats: usize, vectors: usize, vectorCount: u32,
-  row: u32, T: u32, lossWeight: f32,
+  slot: u32, T: u32, lossWeight: f32, key: u32,
 ): void {
   const model = changetype<Model>(modelAt), work = changetype<Workspace>(workAt);
   const D = model.D, V = model.V;
   memory.fill(vectors, 0, <usize>vectorCount << 2);
-  modelForward(modelAt, workAt, ids, row, T, 0);
+  const row = slot * T;
+  modelForward(modelAt, workAt, ids, slot, T, 0);
   const dLogits = rowOf(work.dLogits, row, V);
   logitsForward(modelAt, workAt, dLogits, row, T);
   crossEntropyBackward(nats, dLogits, targets, T, V, lossWeight);
@@ -58,7 +60,7 @@ export function modelBackward(
   const grad = vectors - model.vectors;
   layerNormBackward(dx, grad + model.lnOutWeight, grad + model.lnOutBias, work.dNorm, work.final, work.finalMean, work.finalRstd, model.lnOutWeight, T, D);
   for (let l = model.L; l-- > 0; ) {
-    blockBackward(model, blockOf(model, l), savedOf(work, l), tapeOf(work, l), dx, vectors, row, T, work);
+    blockBackward(model, blockOf(model, l), l, savedOf(work, l), tapeOf(work, l), dx, vectors, slot, T, key, work);
   }
 }
 
@@ -75,4 +77,9 @@ function savedOf(work: Workspace, l: usize): Saved {
 @inline
 function tapeOf(work: Workspace, l: usize): Tape {
   return changetype<Tape>(work.tape + l * offsetof<Tape>());
+}
+
+@inline
+function rowOf(matrix: usize, row: u32, width: u32): usize {
+  return matrix + ((<usize>row * width) << 2);
 }

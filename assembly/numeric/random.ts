@@ -14,6 +14,27 @@ export function randomUniform(seed: u64, stream: u64, counter: u64): f64 {
   return <f64>(randomBits(seed, stream, counter) >> 11) * 1.1102230246251565e-16;
 }
 
+/** A 32-bit hash of two numbers: a key for {@link uniformLanes} from a key and what it is for. */
+export function hashKey(value: u32, key: u32): u32 {
+  let h = (value + 0x9e3779b9) ^ key;
+  h = (h ^ (h >>> 16)) * 0x85ebca6b;
+  h = (h ^ (h >>> 13)) * 0xc2b2ae35;
+  return h ^ (h >>> 16);
+}
+
+/**
+ * Four uniform float32 in [0, 1) for counters counter .. counter + 3, 24 bits each: the finaliser of MurmurHash3 over
+ * counter and key. Cheap, for rounding at random.
+ */
+@inline
+export function uniformLanes(key: u32, counter: u32): v128 {
+  let h = v128.xor(i32x4.add(i32x4.splat(counter), i32x4(0, 1, 2, 3)), i32x4.splat(key));
+  h = i32x4.mul(v128.xor(h, i32x4.shr_u(h, 16)), i32x4.splat(0x85ebca6b));
+  h = i32x4.mul(v128.xor(h, i32x4.shr_u(h, 13)), i32x4.splat(0xc2b2ae35));
+  h = v128.xor(h, i32x4.shr_u(h, 16));
+  return f32x4.mul(f32x4.convert_i32x4_u(i32x4.shr_u(h, 8)), f32x4.splat(5.9604644775390625e-8));
+}
+
 /** Fills `count` float32 at `out` with normal numbers of mean 0; element i is a function of (seed, stream, i). */
 export function randomNormal(out: usize, count: u32, variance: f64, seed: u32, stream: u32): void {
   const std = sqrt<f64>(variance);

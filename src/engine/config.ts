@@ -21,8 +21,11 @@ export interface ModelConfig {
    * which shows every token the future (MODEL.md): only for loading and studying such weights.
    */
   readonly headNorm: "token" | "window";
-  /** How the inputs of ternary projections are kept. */
-  readonly activations: "float32";
+  /**
+   * How the inputs of ternary projections are taken: `"float32"` as they are, `"int8"` rounded once per token to whole
+   * numbers, whose sums are exact.
+   */
+  readonly activations: "float32" | "int8";
 }
 
 /** The models that have a name. */
@@ -118,7 +121,7 @@ export function parseConfig(input: unknown): ModelConfig {
     dFfn: size("dFfn"),
     seqLen: size("seqLen"),
     headNorm: choice("headNorm", ["token", "window"], "token"),
-    activations: choice("activations", ["float32"], "float32"),
+    activations: choice("activations", ["float32", "int8"], "float32"),
   };
 }
 

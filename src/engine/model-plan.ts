@@ -129,6 +129,7 @@ export function writeModelRecords(memory: WebAssembly.Memory, plan: ModelPlan): 
     L: config.nLayers,
     F: config.dFfn,
     windowNorm: config.headNorm === "window" ? 1 : 0,
+    integer: config.activations === "int8" ? 1 : 0,
     embed: at("embed.weight"),
     headPanels: plan.headPanels,
     headPanelsT: plan.headPanelsT,

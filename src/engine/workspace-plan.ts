@@ -41,18 +41,28 @@ export function stateCount(plan: ModelPlan): number {
 }
 
 /**
- * Reserves a tape for `tokens` tokens. When training every block has one, and it holds a whole micro-batch; for
- * inference all blocks share one, without gradients.
+ * Reserves a tape for `slots` sequences of up to T tokens. When training every block has one, and it holds a whole
+ * micro-batch; for inference all blocks share one, without gradients.
  */
-export function planTape(arena: Arena, plan: ModelPlan, tokens: number, training: boolean): TapePlan {
-  const { dModel: D, dFfn: F, nLayers: L, vocabSize: V } = plan.config;
+export function planTape(
+  arena: Arena,
+  kernels: Kernels,
+  plan: ModelPlan,
+  slots: number,
+  T: number,
+  training: boolean,
+): TapePlan {
+  const { dModel: D, dFfn: F, nLayers: L, vocabSize: V, activations } = plan.config;
   const C = plan.recurrentWidth;
-  const gradient = (width: number) => (training ? arena.floats(tokens * width) : 0);
+  const integer = activations === "int8";
+  const input = (width: number) => arena.reserve(slots * (kernels.inputSlotBytes(T, width, integer) >>> 0));
+  const gradient = (width: number) =>
+    training ? arena.reserve(slots * (kernels.gradientSlotBytes(T, width, integer) >>> 0)) : 0;
   const block = () => ({
-    gatesInput: arena.floats(tokens * D),
-    projInput: arena.floats(tokens * C),
-    upInput: arena.floats(tokens * D),
-    downInput: arena.floats(tokens * F),
+    gatesInput: input(D),
+    projInput: input(C),
+    upInput: input(D),
+    downInput: input(F),
     dGates: gradient(3 * C),
     dProj: gradient(D),
     dUp: gradient(F),
@@ -61,9 +71,9 @@ export function planTape(arena: Arena, plan: ModelPlan, tokens: number, training
   const shared = training ? undefined : block();
   return {
     blocks: Array.from({ length: L }, () => shared ?? block()),
-    features: arena.floats(tokens * D),
-    dEmbedded: gradient(D),
-    dLogits: gradient(V),
+    features: arena.floats(slots * T * D),
+    dEmbedded: training ? arena.floats(slots * T * D) : 0,
+    dLogits: training ? arena.floats(slots * T * V) : 0,
   };
 }
 
@@ -107,8 +117,13 @@ export function planWorkspace(
     [F, D],
     [D, F],
   ];
+  const integer = plan.config.activations === "int8";
+  const widest = Math.max(3 * C, D, F);
+  const stride = kernels.slotStride(capacity) >>> 0;
   const scratch = Math.max(
     kernels.denseScratchBytes(),
+    ...products.map(([outputs]) => kernels.intTernaryScratchBytes(outputs) >>> 0),
+    ...(training ? [D, C, F].map((inputs) => kernels.intWeightGradientScratchBytes(inputs, stride) >>> 0) : []),
     ...products.map(([outputs, inputs]) => kernels.ternaryScratchBytes(outputs, inputs) >>> 0),
     ...(training ? [D, C, F].map((inputs) => kernels.weightGradientScratchBytes(inputs) >>> 0) : []),
   );
@@ -124,7 +139,9 @@ export function planWorkspace(
     dNorm: rows(D),
     dShift: training ? rows(D) : 0,
     dWide: training ? rows(Math.max(C, D)) : 0,
-    row: arena.floats(Math.max(C, D)),
+    activation: integer ? rows(widest) : 0,
+    quantized: integer && training ? arena.reserve(kernels.inputSlotBytes(capacity, Math.max(C, D, F), true) >>> 0) : 0,
+    row: arena.floats(widest),
     scratch: arena.reserve(scratch),
   };
   return {

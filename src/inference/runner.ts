@@ -110,7 +110,7 @@ export function createRunner(
   const planner = instantiateKernels(compiled, createMemory(compiled.set, 1));
   const arena = new Arena();
   const model = planModel(arena, planner, config, false);
-  const tape = planTape(arena, model, capacity, false);
+  const tape = planTape(arena, planner, model, 1, capacity, false);
   const workspace = planWorkspace(arena, planner, model, tape, capacity, false);
   const memory = createMemory(compiled.set, arena.pages("the model"));
   const kernels = instantiateKernels(compiled, memory);

@@ -1,13 +1,16 @@
 import type { PlacedParameter } from "../engine/model-plan.ts";
 import { type CompiledKernels, createMemory, instantiateKernels, type Kernels } from "../engine/module.ts";
 import { packWhole } from "../engine/pack.ts";
+import { hash32 } from "../engine/random.ts";
 import type { Values } from "../engine/tensors.ts";
 import { Runner } from "../inference/runner.ts";
 import { type Crew, type CrewFactory, inPlaceCrew } from "../workers/crew.ts";
 import { planTraining, type TrainingPlan, type TrainingShape, writeTrainingRecords } from "./plan.ts";
 
-/** The settings of AdamW that stay the same during a run. */
+/** The settings of a step that stay the same during a run. */
 export interface OptimizerSettings {
+  /** Of random rounding, where there is any (activations "int8"). */
+  readonly seed: number;
   readonly beta1: number;
   readonly beta2: number;
   readonly eps: number;
@@ -97,16 +100,17 @@ export class Learner {
   }
 
   /** Forward and backward of `micros` micro-batches: the gradients of their mean loss. */
-  async backward(micros: number, fill: FillBatch): Promise<StepResult> {
+  async backward(micros: number, fill: FillBatch, seed = 0): Promise<StepResult> {
     const { plan } = this;
     const tokens = plan.shape.batch * plan.shape.config.seqLen;
     const ids = new Int32Array(this.#memory.buffer, plan.ids, tokens);
     const targets = new Int32Array(this.#memory.buffer, plan.targets, tokens);
     const nats = new Float64Array(this.#memory.buffer, plan.nats, tokens);
+    const key = hash32(this.step, hash32(seed, 0));
     let loss = 0;
     for (let micro = 0; micro < micros; micro++) {
       fill(micro, ids, targets);
-      await this.#crew.run({ kind: "sequences", lossWeight: 1 / (tokens * micros) });
+      await this.#crew.run({ kind: "sequences", lossWeight: 1 / (tokens * micros), key: hash32(micro, key) });
       for (const nat of nats) loss += nat;
       await this.#crew.run({ kind: "gradients", accumulate: micro > 0 });
     }
@@ -116,7 +120,7 @@ export class Learner {
 
   /** One whole step: {@link backward}, clipping, AdamW, and the new weights quantised and packed. */
   async update(micros: number, fill: FillBatch, lr: number, settings: OptimizerSettings): Promise<StepResult> {
-    const result = await this.backward(micros, fill);
+    const result = await this.backward(micros, fill, settings.seed);
     const { beta1, beta2, eps, weightDecay, clip } = settings;
     this.step++;
     await this.#crew.run({

@@ -1,6 +1,7 @@
-import { ROW_GROUP } from "../engine/model-plan.ts";
+import { type PlacedParameter, ROW_GROUP } from "../engine/model-plan.ts";
 import type { Kernels } from "../engine/module.ts";
 import { packParameter } from "../engine/pack.ts";
+import { hash32 } from "../engine/random.ts";
 import type { TrainingPlan } from "./plan.ts";
 
 /**
@@ -9,7 +10,7 @@ import type { TrainingPlan } from "./plan.ts";
  */
 export type Phase =
   /** Forward, and backward to the activations: whole sequences. */
-  | { readonly kind: "sequences"; readonly lossWeight: number }
+  | { readonly kind: "sequences"; readonly lossWeight: number; readonly key: number }
   /** Gradients of weights, and their squares: rows of every parameter, over all tokens in order. */
   | { readonly kind: "gradients"; readonly accumulate: boolean }
   /** AdamW: rows of every parameter. */
@@ -44,7 +45,7 @@ export interface Station {
 export function runPhase(station: Station, phase: Phase): void {
   switch (phase.kind) {
     case "sequences":
-      runSequences(station, phase.lossWeight);
+      runSequences(station, phase.lossWeight, phase.key);
       break;
     case "gradients":
       runGradients(station, phase.accumulate);
@@ -58,7 +59,7 @@ export function runPhase(station: Station, phase: Phase): void {
   }
 }
 
-function runSequences({ kernels, plan, worker }: Station, lossWeight: number): void {
+function runSequences({ kernels, plan, worker }: Station, lossWeight: number, key: number): void {
   const { model, shape } = plan;
   const T = shape.config.seqLen;
   const [from, to] = [worker, worker + 1].map((w) => Math.floor((shape.batch * w) / shape.workers));
@@ -73,9 +74,10 @@ function runSequences({ kernels, plan, worker }: Station, lossWeight: number): v
       plan.nats + row * 8,
       vectors,
       model.vectorCount,
-      row,
+      sequence,
       T,
       lossWeight,
+      hash32(sequence, key),
     );
   }
 }
@@ -90,17 +92,19 @@ function runGradients(station: Station, accumulate: boolean): void {
     const parameter = model.parameters[index];
     const { address, rows, columns } = parameter;
     const gradient = address + plan.gradient + from * columns * 4;
-    const gradients = (dy: number, dyStride: number, x: number) =>
-      kernels.weightGradient(gradient, dy + from * 4, dyStride, x, tokens, to - from, columns, accumulate, scratch);
     if (parameter.kind === "embedding") {
-      gradients(tape.dLogits, V, tape.features);
+      const dy = tape.dLogits + from * 4;
+      kernels.weightGradient(gradient, dy, V, tape.features, tokens, to - from, columns, accumulate, scratch);
       kernels.embeddingBackward(address + plan.gradient, tape.dEmbedded, plan.ids, tokens, D, from, to - from);
     } else if (parameter.kind === "vector") {
       const parts = plan.sequenceVectors + (address - model.vectors);
       kernels.sumParts(gradient, parts, shape.batch, model.vectorCount, columns, accumulate);
+    } else if (shape.config.activations === "float32") {
+      const { dy, dyWidth, firstOutput, x } = projectionTape(plan, parameter.name);
+      const column = dy + (firstOutput + from) * 4;
+      kernels.weightGradient(gradient, column, dyWidth, x, tokens, to - from, columns, accumulate, scratch);
     } else {
-      const { dy, dyStride, x } = projectionTape(plan, parameter.name);
-      gradients(dy, dyStride, x);
+      integerGradients(station, parameter, from, to, accumulate);
     }
     const squares = new Float64Array(
       station.memory.buffer,
@@ -117,25 +121,72 @@ function runGradients(station: Station, accumulate: boolean): void {
   }
 }
 
-/** Where the output gradients and inputs of a ternary matrix are on the tape. */
-function projectionTape(plan: TrainingPlan, name: string): { dy: number; dyStride: number; x: number } {
+/** Rows of a ternary matrix's gradient that stay in a second-level cache while all sequences are added to them. */
+const ROW_BLOCK = 64;
+
+/** The gradient of rows [from, to) of a ternary matrix from the int8 tape: sequence after sequence, in order. */
+function integerGradients(
+  { kernels, plan, worker }: Station,
+  parameter: PlacedParameter,
+  from: number,
+  to: number,
+  accumulate: boolean,
+): void {
+  const { batch, config } = plan.shape;
+  const { address, columns, name } = parameter;
+  const T = config.seqLen;
+  const { dy, dyWidth, firstOutput, x } = projectionTape(plan, name);
+  const stride = kernels.slotStride(T) >>> 0;
+  const dySlot = kernels.gradientSlotBytes(T, dyWidth, true) >>> 0;
+  const xSlot = kernels.inputSlotBytes(T, columns, true) >>> 0;
+  const scales = dy + (kernels.scalesOffset(T, dyWidth) >>> 0);
+  for (let row = from; row < to; row += ROW_BLOCK) {
+    const output = firstOutput + row;
+    for (let sequence = 0; sequence < batch; sequence++) {
+      kernels.intWeightGradient(
+        address + plan.gradient + row * columns * 4,
+        dy + sequence * dySlot + output * stride,
+        scales + sequence * dySlot + output * 4,
+        x + sequence * xSlot,
+        stride,
+        T,
+        Math.min(ROW_BLOCK, to - row),
+        columns,
+        accumulate || sequence > 0,
+        plan.workspaces[worker].record.scratch,
+      );
+    }
+  }
+}
+
+/** Where the output gradients and inputs of a ternary matrix are on the tape: the first slot of each. */
+function projectionTape(
+  plan: TrainingPlan,
+  name: string,
+): { dy: number; dyWidth: number; firstOutput: number; x: number } {
   const [, l, projection] = /^blocks\.(\d+)\.(.+)\.weight$/.exec(name) ?? [];
   const block = plan.tape.blocks[Number(l)];
   const { dModel: D, dFfn: F } = plan.shape.config;
   const C = plan.model.recurrentWidth;
+  const stacked = (index: number) => ({
+    dy: block.dGates,
+    dyWidth: 3 * C,
+    firstOutput: index * C,
+    x: block.gatesInput,
+  });
   switch (projection) {
     case "rec.W_f":
-      return { dy: block.dGates, dyStride: 3 * C, x: block.gatesInput };
+      return stacked(0);
     case "rec.W_v":
-      return { dy: block.dGates + C * 4, dyStride: 3 * C, x: block.gatesInput };
+      return stacked(1);
     case "rec.W_o":
-      return { dy: block.dGates + 2 * C * 4, dyStride: 3 * C, x: block.gatesInput };
+      return stacked(2);
     case "rec.W_proj":
-      return { dy: block.dProj, dyStride: D, x: block.projInput };
+      return { dy: block.dProj, dyWidth: D, firstOutput: 0, x: block.projInput };
     case "ffn_up":
-      return { dy: block.dUp, dyStride: F, x: block.upInput };
+      return { dy: block.dUp, dyWidth: F, firstOutput: 0, x: block.upInput };
     case "ffn_down":
-      return { dy: block.dDown, dyStride: D, x: block.downInput };
+      return { dy: block.dDown, dyWidth: D, firstOutput: 0, x: block.downInput };
     default:
       throw new Error(`${name} is no projection`);
   }

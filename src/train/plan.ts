@@ -58,7 +58,7 @@ export function planTraining(kernels: Kernels, shape: TrainingShape): TrainingPl
   const gradient = mirror();
   const momentM = mirror();
   const momentV = mirror();
-  const tape = planTape(arena, model, batch * T, true);
+  const tape = planTape(arena, kernels, model, batch, T, true);
   return {
     shape,
     model,
