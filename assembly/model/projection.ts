@@ -16,13 +16,13 @@ export const enum Projection {
 /** Where a projection's input is to be written as float32, [T][width]: on the tape, or beside it to be quantised. */
 @inline
 export function inputPlace(model: Model, work: Workspace, tape: usize, slot: u32, T: u32, width: u32): usize {
-  return model.integer ? work.activation : tape + slot * inputSlotBytes(T, width, false);
+  return model.integer ? work.activation : tape + <usize>slot * inputSlotBytes(T, width, false);
 }
 
 /** The same for the gradient to its output. */
 @inline
 export function gradientPlace(model: Model, work: Workspace, tape: usize, slot: u32, T: u32, width: u32): usize {
-  return model.integer ? work.activation : tape + slot * gradientSlotBytes(T, width, false);
+  return model.integer ? work.activation : tape + <usize>slot * gradientSlotBytes(T, width, false);
 }
 
 /**
@@ -38,7 +38,7 @@ export function projectForward(
     ternaryForward(y, outputs, x, inputs, codes, scales, outputsPerScale, T, outputs, inputs, false, work.scratch);
     return;
   }
-  const q = tape + slot * inputSlotBytes(T, inputs, true);
+  const q = tape + <usize>slot * inputSlotBytes(T, inputs, true);
   const stride = slotStride(T), tokenScales = q + scalesOffset(T, inputs);
   quantizeTokens(q, stride, tokenScales, x, inputs, T, inputs);
   intTernaryForward(y, outputs, q, stride, tokenScales, codes, scales, outputsPerScale, T, outputs, inputs, false, work.scratch);
@@ -70,8 +70,8 @@ export function keepGradient(
   model: Model, work: Workspace, tape: usize, inputTape: usize, slot: u32, dy: usize, T: u32, outputs: u32, inputs: u32, key: u32,
 ): void {
   if (!model.integer) return;
-  const q = tape + slot * gradientSlotBytes(T, outputs, true);
-  const tokenScales = inputTape + slot * inputSlotBytes(T, inputs, true) + scalesOffset(T, inputs);
+  const q = tape + <usize>slot * gradientSlotBytes(T, outputs, true);
+  const tokenScales = inputTape + <usize>slot * inputSlotBytes(T, inputs, true) + scalesOffset(T, inputs);
   quantizeChannels(q, slotStride(T), q + scalesOffset(T, outputs), dy, outputs, tokenScales, T, outputs, key, work.row);
 }
 

@@ -24,7 +24,7 @@ export function quantizeTokens(q: usize, stride: u32, scales: usize, x: usize, x
   const zero = f32x4.splat(0);
   for (let t: u32 = 0; t < T; t += 4) {
     const present: i32 = T - t;
-    const row = x + t * rowBytes;
+    const row = x + <usize>t * rowBytes;
     const at = scales + (<usize>t << 2);
     const r0 = tokenFactor(at, row, width);
     const r1 = present > 1 ? tokenFactor(at + 4, row + rowBytes, width) : zero;
@@ -80,7 +80,7 @@ export function quantizeChannels(
     for (let c: u32 = 0; c < width; c += 4) {
       const left: i32 = width - c;
       const factor = loadLanes(factors + (<usize>c << 2), left);
-      const from = dy + t * rowBytes + (<usize>c << 2);
+      const from = dy + <usize>t * rowBytes + (<usize>c << 2);
       const counter = t * width + c;
       storeTransposed(
         q + <usize>c * stride + t, stride, left,
