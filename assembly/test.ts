@@ -25,3 +25,4 @@ export { naiveResidualForward } from "./naive/residual";
 export { naiveShiftBackward, naiveShiftForward } from "./naive/shift";
 export { naiveSumOfAbsolutes, naiveSumOfSquares, naiveSumParts } from "./naive/sums";
 export { naiveQuantiseArray, naiveTernaryBackward, naiveTernaryForward, naiveUnpack } from "./naive/ternary";
+export * from "./naive/int-ternary";

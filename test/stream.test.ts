@@ -6,11 +6,12 @@ import { scoreStory } from "../src/inference/evaluate.ts";
 import { Session } from "../src/inference/session.ts";
 import { oddConfig, randomRunner } from "./model.ts";
 
-const runner = randomRunner(oddConfig);
 const { vocabSize: V, seqLen: T } = oddConfig;
 const ids = fc.array(fc.nat(V - 1), { minLength: 1, maxLength: 3 * T });
 
-describe("a causal model", () => {
+describe.each(["float32", "int8"] as const)("a causal model on %s activations", (activations) => {
+  const runner = randomRunner({ ...oddConfig, activations });
+
   test("gives a window and a stream the same bits", () => {
     fc.assert(
       fc.property(fc.array(fc.nat(V - 1), { minLength: T, maxLength: T }), (window) => {

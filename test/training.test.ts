@@ -4,15 +4,15 @@ import { compileKernels } from "../src/engine/module.ts";
 import { type FillBatch, Learner } from "../src/train/learner.ts";
 import { rowShare } from "../src/train/phases.ts";
 import { cosineOfHalfTurns, learningRate } from "../src/train/schedule.ts";
-import { oddConfig, randomLearner, randomValues } from "./model.ts";
+import { oddConfig as base, randomLearner, randomValues } from "./model.ts";
 
 const optimizer = { beta1: 0.9, beta2: 0.95, eps: 1e-8, weightDecay: 0.05, clip: 1, seed: 0 };
 const BATCH = 3;
 
 const fill: FillBatch = (micro, ids, targets) => {
   for (let i = 0; i < ids.length; i++) {
-    ids[i] = (i * 7 + micro) % oddConfig.vocabSize;
-    targets[i] = (i * 5 + 1 + micro) % oddConfig.vocabSize;
+    ids[i] = (i * 7 + micro) % base.vocabSize;
+    targets[i] = (i * 5 + 1 + micro) % base.vocabSize;
   }
 };
 
@@ -26,7 +26,9 @@ async function stateAfter(learner: Learner, steps: number): Promise<Float32Array
   ]);
 }
 
-describe("a training step", () => {
+describe.each(["float32", "int8"] as const)("a training step on %s activations", (activations) => {
+  const oddConfig = { ...base, activations };
+
   test("has the same bits for any number of workers", async () => {
     const alone = await stateAfter(randomLearner(oddConfig, BATCH, 1), 3);
     for (const workers of [2, 3, 5, 8])
@@ -49,7 +51,8 @@ describe("a training step", () => {
     });
     const parts = await apart.backward(2, fill);
     expect(parts.loss).toBeCloseTo(whole.loss, 9);
-    expect(parts.gradientNorm).toBeCloseTo(whole.gradientNorm, 5);
+    // int8 gradients are rounded at random, and the two differ in what they draw
+    expect(parts.gradientNorm).toBeCloseTo(whole.gradientNorm, activations === "int8" ? 1 : 5);
   });
 
   test("goes on from a restored state as if nothing had happened", async () => {
@@ -87,7 +90,7 @@ describe("a training step", () => {
 test("row shares cover every row once, whatever the number of workers", () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 40 }), (workers) => {
-      const { plan } = new Learner(compileKernels(), { config: oddConfig, batch: 1, workers });
+      const { plan } = new Learner(compileKernels(), { config: base, batch: 1, workers });
       const seen = plan.model.parameters.map(({ rows }) => new Uint8Array(rows));
       for (let worker = 0; worker < workers; worker++) {
         for (const { index, from, to } of rowShare(plan, worker)) {
