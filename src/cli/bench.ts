@@ -17,7 +17,8 @@ export function benchCommand(): Command {
     .addHelpText("after", "\nExample:\n  $ thunderbolt bench --preset v5 --workers 1 --seconds 5")
     .action(async (flags: { preset: string; workers: number; seconds: number; kernels?: string; json?: boolean }) => {
       const { preset, workers, seconds } = flags;
-      if (!(seconds > 0 && seconds <= 600)) throw new OptionError(`seconds is ${seconds}; it must be a number above 0, to 600`);
+      if (!(seconds > 0 && seconds <= 600))
+        throw new OptionError(`seconds is ${seconds}; it must be a number above 0, to 600`);
       const result = await benchmark({ preset, workers, seconds, kernels: kernelsAsked(flags.kernels) });
       printResult(flags.json, result, () =>
         [

@@ -42,8 +42,12 @@ export function generateCommand(): Command {
     .addHelpText("after", '\nExample:\n  $ thunderbolt generate runs/a --prompt "The dog" --temperature 0.7 --seed 3')
     .action(async (path: string | undefined, flags: Flags) => {
       const { prompt, count: texts, kernels, json, ...options } = flags;
-      if (path === undefined) throw new OptionError("no model is given, and none ships with this version; give a run folder, for example: thunderbolt generate runs/start");
-      if (!Number.isInteger(texts) || texts < 1) throw new OptionError(`count is ${texts}; it must be a whole number from 1`);
+      if (path === undefined)
+        throw new OptionError(
+          "no model is given, and none ships with this version; give a run folder, for example: thunderbolt generate runs/start",
+        );
+      if (!Number.isInteger(texts) || texts < 1)
+        throw new OptionError(`count is ${texts}; it must be a whole number from 1`);
       using model = openModel(path, { kernels: kernelsAsked(kernels) });
       const firstSeed = options.seed ?? 0;
       const results: Generated[] = [];

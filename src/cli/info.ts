@@ -37,7 +37,9 @@ export function infoCommand(): Command {
           `${count(total)} parameters: ${count(ternary)} ternary, ${count(embedding)} embedding, ${count(vector)} in vectors`,
           ...Object.entries(config).map(([name, value]) => `  ${name} ${value}`),
           `kernels here: ${info.kernels}`,
-          ...info.parameters.map(({ name, kind, shape }) => `  ${name.padEnd(32)} ${kind.padEnd(10)} [${shape.join(", ")}]`),
+          ...info.parameters.map(
+            ({ name, kind, shape }) => `  ${name.padEnd(32)} ${kind.padEnd(10)} [${shape.join(", ")}]`,
+          ),
         ].join("\n");
       });
     });

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from "commander";
-import { ThunderboltError } from "../engine/errors.ts";
 import packageJson from "../../package.json" with { type: "json" };
+import { ThunderboltError } from "../engine/errors.ts";
 import { auditCommand } from "./audit.ts";
 import { benchCommand } from "./bench.ts";
 import { evalCommand } from "./eval.ts";
@@ -23,7 +23,14 @@ const program = new Command("thunderbolt")
   .exitOverride()
   .configureOutput({ outputError: (text, write) => write(oneLine(text)) });
 
-for (const command of [trainCommand(), evalCommand(), generateCommand(), auditCommand(), infoCommand(), benchCommand()]) {
+for (const command of [
+  trainCommand(),
+  evalCommand(),
+  generateCommand(),
+  auditCommand(),
+  infoCommand(),
+  benchCommand(),
+]) {
   program.addCommand(command.copyInheritedSettings(program));
 }
 

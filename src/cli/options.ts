@@ -13,7 +13,10 @@ export function several(text: string, before: readonly string[] = []): string[] 
 }
 
 /** The option that all commands that run kernels have. */
-export const kernelsOption = ["--kernels <set>", "simd or single; by default the best here (env THUNDERBOLT_KERNELS)"] as const;
+export const kernelsOption = [
+  "--kernels <set>",
+  "simd or single; by default the best here (env THUNDERBOLT_KERNELS)",
+] as const;
 
 /** Which kernels were asked for, by flag or environment. */
 export function kernelsAsked(flag: string | undefined): string | undefined {

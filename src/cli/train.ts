@@ -56,7 +56,11 @@ Examples:
         ...rest,
         data,
         preset: preset as Preset, // checked by train
-        config: { ...readConfig(config), ...(seqLen !== undefined && { seqLen }), ...(vocab !== undefined && { vocabSize: vocab }) },
+        config: {
+          ...readConfig(config),
+          ...(seqLen !== undefined && { seqLen }),
+          ...(vocab !== undefined && { vocabSize: vocab }),
+        },
         ...optional("kernels", kernelsAsked(kernels)),
         onProgress: (event) => show(progress, event),
         signal: interruptSignal(),
@@ -105,7 +109,10 @@ function readConfig(path: string | undefined): Partial<ModelConfig> {
   try {
     return JSON.parse(readFileSync(path, "utf8"));
   } catch (cause) {
-    throw new ConfigError(`${path} cannot be read as JSON (${(cause as Error).message}); expected an object such as {"nLayers": 8}`, { cause });
+    throw new ConfigError(
+      `${path} cannot be read as JSON (${(cause as Error).message}); expected an object such as {"nLayers": 8}`,
+      { cause },
+    );
   }
 }
 

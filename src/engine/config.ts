@@ -91,7 +91,8 @@ export function parseConfig(input: unknown): ModelConfig {
   const fields = new Map<string, unknown>(Object.entries(input));
   const known = Object.keys(presets.tiny);
   for (const name of fields.keys()) {
-    if (!known.includes(name)) throw new ConfigError(`unknown field "${name}" in the configuration; known: ${known.join(", ")}`);
+    if (!known.includes(name))
+      throw new ConfigError(`unknown field "${name}" in the configuration; known: ${known.join(", ")}`);
   }
   const size = (name: keyof typeof limits): number => {
     const value = fields.get(name);

@@ -1,7 +1,7 @@
-import { presetConfig } from "../engine/config.ts";
-import { compileKernels, createMemory, instantiateKernels, type KernelSet, type Kernels } from "../engine/module.ts";
-import { ROW_GROUP } from "../engine/model-plan.ts";
 import { Arena } from "../engine/arena.ts";
+import { presetConfig } from "../engine/config.ts";
+import { ROW_GROUP } from "../engine/model-plan.ts";
+import { compileKernels, createMemory, instantiateKernels, type KernelSet, type Kernels } from "../engine/module.ts";
 import { createRunner } from "../inference/runner.ts";
 import { Learner } from "../train/learner.ts";
 import { deriveSettings, presetSettings } from "../train/settings.ts";
@@ -36,7 +36,10 @@ export async function benchmark({ preset, workers, seconds, kernels }: Benchmark
   const compiled = compileKernels(kernels);
   const gmacs = benchmarkKernels(compiled.set, instantiate(compiled), seconds);
 
-  const settings = deriveSettings(Object.entries(presetSettings).find(([name]) => name === preset)?.[1] ?? presetSettings.tiny, {});
+  const settings = deriveSettings(
+    Object.entries(presetSettings).find(([name]) => name === preset)?.[1] ?? presetSettings.tiny,
+    {},
+  );
   const learner = new Learner(compiled, { config, batch: settings.batch, workers }, piscinaCrew());
   learner.initialise(0);
   const ids = Int32Array.from({ length: settings.batch * config.seqLen }, (_, i) => (i * 7919) % config.vocabSize);
@@ -49,7 +52,9 @@ export async function benchmark({ preset, workers, seconds, kernels }: Benchmark
     best = Math.min(best, performance.now() - started);
   }
   const trainSpeed = (ids.length / best) * 1000;
-  const values = new Map(learner.plan.model.parameters.map((parameter) => [parameter.name, learner.weights(parameter).slice()]));
+  const values = new Map(
+    learner.plan.model.parameters.map((parameter) => [parameter.name, learner.weights(parameter).slice()]),
+  );
   await learner.close();
 
   const runner = createRunner(compiled, config, ({ name, count }) => values.get(name) ?? new Float32Array(count));
@@ -87,18 +92,25 @@ function benchmarkKernels(set: KernelSet, planner: Kernels, seconds: number): Re
   const scale = arena.floats(1);
   const panels = arena.reserve(planner.columnPanelBytes(D, V) >>> 0);
   const scratch = arena.reserve(
-    Math.max(planner.ternaryScratchBytes(F, F) >>> 0, planner.weightGradientScratchBytes(F) >>> 0, planner.denseScratchBytes()),
+    Math.max(
+      planner.ternaryScratchBytes(F, F) >>> 0,
+      planner.weightGradientScratchBytes(F) >>> 0,
+      planner.denseScratchBytes(),
+    ),
   );
   const memory = createMemory(set, arena.pages("the benchmark"));
   const kernels = instantiateKernels(compileKernels(set), memory);
   kernels.randomNormal(x, T * V, 1, 0, 0);
   kernels.randomNormal(dW, F * D, 1, 0, 1);
-  for (let row = 0; row < F; row += ROW_GROUP) kernels.packTernary(codes, F, 0, y, D, dW + row * D * 4, row, ROW_GROUP, 0.8);
+  for (let row = 0; row < F; row += ROW_GROUP)
+    kernels.packTernary(codes, F, 0, y, D, dW + row * D * 4, row, ROW_GROUP, 0.8);
   new Float32Array(memory.buffer, scale, 1)[0] = 1;
   kernels.packColumns(panels, x, 1, D, D, V);
   const measure = (macs: number, work: () => void) => macs / bestTime(seconds, work) / 1e9;
   const ternary = (outputs: number, inputs: number) =>
-    measure(T * outputs * inputs, () => kernels.ternaryForward(y, outputs, x, inputs, codes, scale, outputs, T, outputs, inputs, false, scratch));
+    measure(T * outputs * inputs, () =>
+      kernels.ternaryForward(y, outputs, x, inputs, codes, scale, outputs, T, outputs, inputs, false, scratch),
+    );
   return {
     ternaryForward: ternary(F, D),
     ternaryInputGradient: ternary(D, F),

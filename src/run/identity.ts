@@ -9,7 +9,12 @@ import type { TrainingSettings } from "../train/settings.ts";
 export type Identity = Readonly<Record<string, string>>;
 
 /** What decides every bit of a run but its length. */
-export function identityOf(config: ModelConfig, settings: TrainingSettings, tokenizer: Tokenizer, { tokens }: TokenizedStories): Identity {
+export function identityOf(
+  config: ModelConfig,
+  settings: TrainingSettings,
+  tokenizer: Tokenizer,
+  { tokens }: TokenizedStories,
+): Identity {
   const sha256 = (data: string | Uint8Array) => createHash("sha256").update(data).digest("hex");
   return {
     configuration: JSON.stringify(config),
@@ -23,6 +28,8 @@ export function identityOf(config: ModelConfig, settings: TrainingSettings, toke
 export function checkIdentity(saved: Identity, now: Identity, out: string): void {
   for (const name of Object.keys(now)) {
     if (saved[name] === now[name]) continue;
-    throw new OptionError(`${out} cannot be resumed: its ${name} was ${saved[name]} and is now ${now[name]}; resume with what it was started with`);
+    throw new OptionError(
+      `${out} cannot be resumed: its ${name} was ${saved[name]} and is now ${now[name]}; resume with what it was started with`,
+    );
   }
 }

@@ -12,7 +12,8 @@ export function modelPath(path: string): string {
   if (!existsSync(path)) throw new OptionError(`${path} does not exist; expected a run folder or a .safetensors file`);
   if (!statSync(path).isDirectory()) return path;
   const file = join(path, "model.safetensors");
-  if (!existsSync(file)) throw new OptionError(`${path} holds no model.safetensors; expected the --out of a training run`);
+  if (!existsSync(file))
+    throw new OptionError(`${path} holds no model.safetensors; expected the --out of a training run`);
   return file;
 }
 

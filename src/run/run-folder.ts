@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { FormatError, OptionError } from "../engine/errors.ts";
 import { type ModelConfig, parseConfig } from "../engine/config.ts";
+import { FormatError, OptionError } from "../engine/errors.ts";
 import { type Values, valuesOf } from "../engine/tensors.ts";
 import { floatTensor, writeModelFile } from "../formats/model-file.ts";
 import { readSafetensors, writeSafetensors } from "../formats/safetensors.ts";
@@ -40,7 +40,9 @@ export class RunFolder {
     const files = ["model.safetensors", "state.safetensors", "tokenizer.json", "metrics.jsonl"];
     const present = files.filter((file) => existsSync(join(this.path, file)));
     if (present.length > 0 && !overwrite) {
-      throw new OptionError(`${this.path} holds a run already; continue it with --resume, replace it with --overwrite, or give another --out`);
+      throw new OptionError(
+        `${this.path} holds a run already; continue it with --resume, replace it with --overwrite, or give another --out`,
+      );
     }
     mkdirSync(this.path, { recursive: true });
     for (const file of present) rmSync(join(this.path, file));
@@ -52,7 +54,12 @@ export class RunFolder {
   }
 
   /** Writes state, model and tokenizer. Gives the SHA-256 of model.safetensors, in hex. */
-  save(learner: Learner, tokenizerJson: string, identity: Identity, progress: { steps: number; seconds: number }): string {
+  save(
+    learner: Learner,
+    tokenizerJson: string,
+    identity: Identity,
+    progress: { steps: number; seconds: number },
+  ): string {
     const { model, shape } = learner.plan;
     const state = model.parameters.flatMap((parameter) => {
       const tensor = (values: Float32Array) => floatTensor(parameter.shape, values);
@@ -74,9 +81,15 @@ export class RunFolder {
         seconds: String(progress.seconds),
       }),
     );
-    const chunks = writeModelFile(shape.config, tokenizerJson, model.parameters, (parameter) => learner.weights(parameter), {
-      step: String(learner.step),
-    });
+    const chunks = writeModelFile(
+      shape.config,
+      tokenizerJson,
+      model.parameters,
+      (parameter) => learner.weights(parameter),
+      {
+        step: String(learner.step),
+      },
+    );
     writeWhole(join(this.path, "model.safetensors"), chunks);
     writeWhole(join(this.path, "tokenizer.json"), [new TextEncoder().encode(tokenizerJson)]);
     const hash = createHash("sha256");
@@ -87,7 +100,10 @@ export class RunFolder {
   /** @throws OptionError without a saved run; FormatError for a damaged one. */
   load(): SavedRun {
     const path = join(this.path, "state.safetensors");
-    if (!existsSync(path)) throw new OptionError(`${this.path} holds no run to resume (no state.safetensors); leave --resume out to start one`);
+    if (!existsSync(path))
+      throw new OptionError(
+        `${this.path} holds no run to resume (no state.safetensors); leave --resume out to start one`,
+      );
     try {
       const { metadata, tensors } = readSafetensors(readFileSync(path));
       if (metadata.format !== STATE_FORMAT) throw new FormatError(`its metadata has no "format": "${STATE_FORMAT}"`);

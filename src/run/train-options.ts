@@ -38,7 +38,14 @@ export interface TrainOptions extends Partial<TrainingSettings> {
 
 /** What a run tells while it goes on. */
 export type TrainProgress =
-  | { readonly kind: "corpus"; readonly config: ModelConfig; readonly stories: number; readonly bytes: number; readonly tokens: number; readonly workers: number }
+  | {
+      readonly kind: "corpus";
+      readonly config: ModelConfig;
+      readonly stories: number;
+      readonly bytes: number;
+      readonly tokens: number;
+      readonly workers: number;
+    }
   | {
       readonly kind: "step";
       readonly step: number;
@@ -79,7 +86,8 @@ export class InterruptedError extends ThunderboltError {
 
 /** The number of steps that was asked for; undefined where minutes were. @throws OptionError for both, or neither a number. */
 export function stepsAsked({ steps, minutes }: TrainOptions, saved: number | undefined): number | undefined {
-  if (steps !== undefined && minutes !== undefined) throw new OptionError("steps and minutes are both given; give one of them");
+  if (steps !== undefined && minutes !== undefined)
+    throw new OptionError("steps and minutes are both given; give one of them");
   if (minutes !== undefined) {
     if (!(minutes > 0 && minutes <= 1e6)) throw new OptionError(`minutes is ${minutes}; it must be a number above 0`);
     return undefined;

@@ -41,12 +41,14 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
 
   const text = readText(options.data);
   const stories = splitStories(text);
-  const { train: trainStories, held } = options.val === undefined ? holdOut(stories) : { train: stories, held: splitStories(readText(options.val)) };
+  const { train: trainStories, held } =
+    options.val === undefined ? holdOut(stories) : { train: stories, held: splitStories(readText(options.val)) };
   const tokenizer = Tokenizer.fromJson(saved?.tokenizerJson ?? (await trainVocabulary(trainStories, asked.vocabSize)));
   const config = { ...asked, vocabSize: tokenizer.vocabSize };
   const corpus = tokenizeStories(trainStories, tokenizer);
   const validation = tokenizeStories(held, tokenizer);
-  if (validation.tokens.length === 0) throw new TextError(`${options.val ?? options.data}: no text is left to score with; give one with --val`);
+  if (validation.tokens.length === 0)
+    throw new TextError(`${options.val ?? options.data}: no text is left to score with; give one with --val`);
   const sampler = new WindowSampler({ tokens: corpus.tokens.length, seqLen: config.seqLen, seed: settings.seed });
 
   const identity = identityOf(config, settings, tokenizer, corpus);
@@ -59,7 +61,14 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       folder.create(options.overwrite ?? false);
       learner.initialise(settings.seed);
     }
-    options.onProgress?.({ kind: "corpus", config, stories: corpus.stories, bytes: corpus.bytes, tokens: corpus.tokens.length, workers });
+    options.onProgress?.({
+      kind: "corpus",
+      config,
+      stories: corpus.stories,
+      bytes: corpus.bytes,
+      tokens: corpus.tokens.length,
+      workers,
+    });
     const clock = new Clock(saved?.seconds ?? 0);
     const losses: number[] = [];
     const mean = () => losses.reduce((a, b) => a + b, 0) / losses.length;
@@ -75,19 +84,49 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       clock.start();
       const { loss, gradientNorm } = await learner.update(
         settings.accumulate,
-        (micro, ids, targets) => fillWindows(corpus, sampler, (step * settings.accumulate + micro) * settings.batch, settings.batch, config.seqLen, ids, targets),
+        (micro, ids, targets) =>
+          fillWindows(
+            corpus,
+            sampler,
+            (step * settings.accumulate + micro) * settings.batch,
+            settings.batch,
+            config.seqLen,
+            ids,
+            targets,
+          ),
         lr,
         settings,
       );
       clock.stop();
       if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
-        throw new ThunderboltError("DIVERGED", `the loss became ${loss} at step ${step}; a lower --lr than ${settings.lr} would do`);
+        throw new ThunderboltError(
+          "DIVERGED",
+          `the loss became ${loss} at step ${step}; a lower --lr than ${settings.lr} would do`,
+        );
       }
       if (losses.push(loss) > SMOOTHING) losses.shift();
-      if (steps === undefined) steps = clock.stepsWithin((options.minutes ?? 0) * 60, learner.step, settings.warmupSteps);
+      if (steps === undefined)
+        steps = clock.stepsWithin((options.minutes ?? 0) * 60, learner.step, settings.warmupSteps);
       const tokensPerSecond = tokensPerStep(config, settings) / clock.secondsPerStep;
-      folder.log({ step: learner.step, tokens: learner.step * tokensPerStep(config, settings), seconds: clock.seconds, loss, lr, gradientNorm, tokensPerSecond });
-      options.onProgress?.({ kind: "step", step: learner.step, steps, loss: mean(), lr, gradientNorm, tokensPerSecond, seconds: clock.seconds });
+      folder.log({
+        step: learner.step,
+        tokens: learner.step * tokensPerStep(config, settings),
+        seconds: clock.seconds,
+        loss,
+        lr,
+        gradientNorm,
+        tokensPerSecond,
+      });
+      options.onProgress?.({
+        kind: "step",
+        step: learner.step,
+        steps,
+        loss: mean(),
+        lr,
+        gradientNorm,
+        tokensPerSecond,
+        seconds: clock.seconds,
+      });
       if (options.signal?.aborted) {
         save();
         throw new InterruptedError(learner.step, options.out);
@@ -117,7 +156,15 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   }
 }
 
-function fillWindows(corpus: TokenizedStories, sampler: WindowSampler, first: number, batch: number, T: number, ids: Int32Array, targets: Int32Array): void {
+function fillWindows(
+  corpus: TokenizedStories,
+  sampler: WindowSampler,
+  first: number,
+  batch: number,
+  T: number,
+  ids: Int32Array,
+  targets: Int32Array,
+): void {
   for (let b = 0; b < batch; b++) {
     const start = sampler.at(first + b);
     ids.set(corpus.tokens.subarray(start, start + T), b * T);

@@ -48,7 +48,9 @@ export function deriveSettings(base: TrainingSettings, changes: Partial<Training
     if (value === undefined) continue;
     const { low, high, whole } = ranges[name];
     if (!(value >= low && value <= high) || (whole && !Number.isInteger(value))) {
-      throw new OptionError(`${name} is ${value}; it must be ${whole ? "a whole number" : "a number"} from ${low} to ${high}`);
+      throw new OptionError(
+        `${name} is ${value}; it must be ${whole ? "a whole number" : "a number"} from ${low} to ${high}`,
+      );
     }
     merged[name] = value;
   }
