@@ -3,7 +3,7 @@ import { presetConfig } from "../engine/config.ts";
 import { ROW_GROUP } from "../engine/model-plan.ts";
 import { compileKernels, createMemory, instantiateKernels, type KernelSet, type Kernels } from "../engine/module.ts";
 import { createRunner } from "../inference/runner.ts";
-import { Learner } from "../train/learner.ts";
+import { type FillBatch, Learner } from "../train/learner.ts";
 import { deriveSettings, presetSettings } from "../train/settings.ts";
 import { piscinaCrew } from "../workers/piscina-crew.ts";
 import { wholeNumber } from "./train-options.ts";
@@ -43,7 +43,11 @@ export async function benchmark({ preset, workers, seconds, kernels }: Benchmark
   const learner = new Learner(compiled, { config, batch: settings.batch, workers }, piscinaCrew());
   learner.initialise(0);
   const ids = Int32Array.from({ length: settings.batch * config.seqLen }, (_, i) => (i * 7919) % config.vocabSize);
-  const step = () => learner.update(1, (_, input, target) => (input.set(ids), target.set(ids)), settings.lr, settings);
+  const fill: FillBatch = (_, input, target) => {
+    input.set(ids);
+    target.set(ids);
+  };
+  const step = () => learner.update(1, fill, settings.lr, settings);
   let best = Number.POSITIVE_INFINITY;
   const end = performance.now() + seconds * 1000;
   for (let i = 0; i < 2 || performance.now() < end; i++) {
