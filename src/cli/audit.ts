@@ -15,7 +15,7 @@ export function auditCommand(): Command {
     .action((path: string, flags: { seed?: number; kernels?: string; json?: boolean }) => {
       using model = openModel(path, { kernels: kernelsAsked(flags.kernels) });
       const audit = model.audit(flags.seed);
-      printResult(flags.json, audit, () => {
+      printResult(flags.json, { where: null, ...audit }, () => {
         if (audit.causal)
           return `causal: in ${audit.windows} windows no logit changed in any bit with later tokens, and windows, prefixes and streams agree`;
         const { test, position, changedFrom } = audit.where ?? { test: "future", position: 0, changedFrom: 0 };

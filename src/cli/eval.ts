@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { OptionError } from "../engine/errors.ts";
+import { naming } from "../run/naming.ts";
 import { openModel } from "../run/open-model.ts";
 import { readText } from "../run/read-text.ts";
 import { kernelsAsked, kernelsOption } from "./options.ts";
@@ -27,10 +28,9 @@ export function evalCommand(): Command {
       using model = openModel(path, { kernels: kernelsAsked(flags.kernels) });
       const progress = new Progress();
       const started = performance.now();
-      const score = model.evaluate(text, {
-        mode,
-        onProgress: (done, all) => progress.show(`${count(done)} of ${count(all)} tokens`, done / all),
-      });
+      const onProgress = (done: number, all: number) =>
+        progress.show(`${count(done)} of ${count(all)} tokens`, done / all);
+      const score = naming(flags.data, () => model.evaluate(text, { mode, onProgress }));
       progress.done();
       const result = { ...score, tokensPerSecond: (score.tokens / (performance.now() - started)) * 1000 };
       printResult(flags.json, result, () =>

@@ -48,8 +48,13 @@ export function generateCommand(): Command {
         );
       if (!Number.isInteger(texts) || texts < 1)
         throw new OptionError(`count is ${texts}; it must be a whole number from 1`);
-      using model = openModel(path, { kernels: kernelsAsked(kernels) });
       const firstSeed = options.seed ?? 0;
+      if (firstSeed + texts > 2 ** 32) {
+        throw new OptionError(
+          `count is ${texts}, which from seed ${firstSeed} on leads beyond the last seed, ${2 ** 32 - 1}; give a smaller --seed`,
+        );
+      }
+      using model = openModel(path, { kernels: kernelsAsked(kernels) });
       const results: Generated[] = [];
       for (let i = 0; i < texts; i++) {
         const seed = firstSeed + i;
@@ -57,12 +62,14 @@ export function generateCommand(): Command {
         let text = "";
         let tokens = 0;
         let finishReason: FinishReason = "length";
-        if (!json) process.stdout.write(prompt);
+        // with the first piece and not before it, so that what is refused leaves nothing on stdout
+        let begin = prompt;
         for await (const piece of model.generate(prompt, { ...options, seed })) {
           text += piece.text;
           tokens = piece.tokens;
           finishReason = piece.finishReason ?? finishReason;
-          if (!json) process.stdout.write(piece.text);
+          if (!json) process.stdout.write(begin + piece.text);
+          begin = "";
         }
         const tokensPerSecond = (tokens / (performance.now() - started)) * 1000;
         if (!json) {

@@ -3,7 +3,7 @@ import { InvalidArgumentError } from "commander";
 /** Reads a number from the command line; what it may be is checked where it is used. */
 export function number(text: string): number {
   const value = Number(text);
-  if (text.trim() === "" || Number.isNaN(value)) throw new InvalidArgumentError(`"${text}" is no number.`);
+  if (text.trim() === "" || Number.isNaN(value)) throw new InvalidArgumentError("expected a number.");
   return value;
 }
 
