@@ -25,7 +25,7 @@ export interface TrainOptions extends Partial<TrainingSettings> {
    * run keeps it.
    */
   readonly minutes?: number;
-  /** Threads; default all cores. The result does not depend on it. */
+  /** Threads; default all cores. The result does not depend on it. The kernels "single" always run on one. */
   readonly workers?: number;
   /** Steps between saves; default 500. The end is always saved. */
   readonly saveEvery?: number;

@@ -9,8 +9,8 @@ import { evaluateTokens } from "../inference/evaluate.ts";
 import { Learner } from "../train/learner.ts";
 import { learningRate } from "../train/schedule.ts";
 import { deriveSettings, presetSettings, tokensPerStep } from "../train/settings.ts";
-import { piscinaCrew } from "../workers/piscina-crew.ts";
 import { Clock } from "./clock.ts";
+import { crewFor } from "./crew.ts";
 import { checkIdentity, identityOf } from "./identity.ts";
 import { naming } from "./naming.ts";
 import { prepareCorpus } from "./prepare-corpus.ts";
@@ -31,9 +31,10 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const preset = options.preset ?? "tiny";
   const settings = deriveSettings(presetSettings[preset] ?? presetSettings.tiny, options);
   const asked = deriveConfig(presetConfig(preset), options.config ?? {});
-  const workers = wholeNumber("workers", options.workers ?? availableParallelism(), 1, 256);
+  const threads = wholeNumber("workers", options.workers ?? availableParallelism(), 1, 256);
   const saveEvery = wholeNumber("saveEvery", options.saveEvery ?? 500, 1, 1e9);
   const compiled = compileKernels(options.kernels);
+  const { crew, workers } = options.crew ? { crew: options.crew, workers: threads } : crewFor(compiled.set, threads);
   if (options.resume && options.overwrite)
     throw new OptionError("resume and overwrite are both given; give one of them");
   const folder = new RunFolder(out);
@@ -62,7 +63,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   await setImmediate();
   if (signal?.aborted) throw new InterruptedError(saved?.optimizer.step, out);
   // with too little memory the kernels' plan refuses here, before anything is written
-  const learner = new Learner(compiled, { config, batch: settings.batch, workers }, options.crew ?? piscinaCrew());
+  const learner = new Learner(compiled, { config, batch: settings.batch, workers }, crew);
   try {
     if (saved) {
       learner.restore(saved.weights, saved.optimizer);
