@@ -23,6 +23,10 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Sends SIGINT when a line of stderr matches. */
   readonly interruptAt?: RegExp;
+  /** Sends SIGINT when this becomes true; it is asked every few milliseconds. */
+  readonly interruptWhen?: () => boolean;
+  /** What is sent instead of SIGINT. */
+  readonly signal?: NodeJS.Signals;
   /** SIGINT to the whole process group, as a terminal does. */
   readonly group?: boolean;
   /** Stops reading stdout after its first chunk, as `| head -c 1` does. */
@@ -44,6 +48,11 @@ export function thunderbolt(args: readonly string[], options: RunOptions = {}): 
   let stdout = "";
   let stderr = "";
   let interrupted = false;
+  const interrupt = () => {
+    const { group, signal = "SIGINT" } = options;
+    if (group && child.pid !== undefined) process.kill(-child.pid, signal);
+    else child.kill(signal);
+  };
   child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
     stdout += chunk;
     if (options.hangUp) child.stdout.destroy();
@@ -52,12 +61,19 @@ export function thunderbolt(args: readonly string[], options: RunOptions = {}): 
     stderr += chunk;
     if (interrupted || !options.interruptAt?.test(stderr)) return;
     interrupted = true;
-    if (options.group && child.pid !== undefined) process.kill(-child.pid, "SIGINT");
-    else child.kill("SIGINT");
+    interrupt();
   });
+  const timer = setInterval(() => {
+    if (interrupted || !options.interruptWhen?.()) return;
+    interrupted = true;
+    interrupt();
+  }, 10);
   return new Promise((resolve, reject) => {
     child.on("error", reject);
-    child.on("close", (code, signal) => resolve({ code, signal, stdout, stderr }));
+    child.on("close", (code, signal) => {
+      clearInterval(timer);
+      resolve({ code, signal, stdout, stderr });
+    });
   });
 }
 
