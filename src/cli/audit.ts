@@ -15,10 +15,12 @@ export function auditCommand(): Command {
     .action((path: string, flags: { seed?: number; kernels?: string; json?: boolean }) => {
       using model = openModel(path, { kernels: kernelsAsked(flags.kernels) });
       const audit = model.audit(flags.seed);
-      printResult(flags.json, audit, () => {
-        if (audit.causal) return `causal: in ${audit.windows} windows no logit changed in any bit with later tokens, and windows, prefixes and streams agree`;
+      printResult(flags.json, { where: null, ...audit }, () => {
+        if (audit.causal)
+          return `causal: in ${audit.windows} windows no logit changed in any bit with later tokens, and windows, prefixes and streams agree`;
         const { test, position, changedFrom } = audit.where ?? { test: "future", position: 0, changedFrom: 0 };
-        const how = test === "future" ? `when tokens from ${changedFrom} on changed` : "between the window and its prefix alone";
+        const how =
+          test === "future" ? `when tokens from ${changedFrom} on changed` : "between the window and its prefix alone";
         return `NOT CAUSAL: the logits of token ${position} changed by ${audit.largestLeak.toPrecision(3)} ${how}; no score of this model is a prediction`;
       });
     });

@@ -17,13 +17,14 @@ export function benchCommand(): Command {
     .addHelpText("after", "\nExample:\n  $ thunderbolt bench --preset v5 --workers 1 --seconds 5")
     .action(async (flags: { preset: string; workers: number; seconds: number; kernels?: string; json?: boolean }) => {
       const { preset, workers, seconds } = flags;
-      if (!(seconds > 0 && seconds <= 600)) throw new OptionError(`seconds is ${seconds}; it must be a number above 0, to 600`);
+      if (!(seconds > 0 && seconds <= 600))
+        throw new OptionError(`seconds is ${seconds}; it must be a number above 0, to 600`);
       const result = await benchmark({ preset, workers, seconds, kernels: kernelsAsked(flags.kernels) });
       printResult(flags.json, result, () =>
         [
           `${result.runtime}, kernels ${result.kernelSet}; billions of multiply-adds a second on one core:`,
           ...Object.entries(result.kernels).map(([name, gmacs]) => `  ${name.padEnd(24)} ${gmacs.toFixed(1)}`),
-          `preset ${preset}, tokens/s: training ${count(result.train.tokensPerSecond)} on ${workers} workers, decoding ${count(result.decode.tokensPerSecond)}, reading a prompt ${count(result.prefill.tokensPerSecond)}`,
+          `preset ${preset}, tokens/s: training ${count(result.train.tokensPerSecond)} on ${result.train.workers} workers, decoding ${count(result.decode.tokensPerSecond)}, reading a prompt ${count(result.prefill.tokensPerSecond)}`,
         ].join("\n"),
       );
     });

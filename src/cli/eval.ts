@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { OptionError } from "../engine/errors.ts";
+import { naming } from "../run/naming.ts";
 import { openModel } from "../run/open-model.ts";
 import { readText } from "../run/read-text.ts";
 import { kernelsAsked, kernelsOption } from "./options.ts";
@@ -11,28 +12,36 @@ export function evalCommand(): Command {
     .description("Score a text: bits per byte, nats per token, perplexity.")
     .argument("<model>", "a run folder or a model file")
     .requiredOption("--data <text>", "a UTF-8 text file; lines <|endoftext|> end its stories")
-    .option("--mode <mode>", "window: in windows, fast; stream: token by token, as generation does. Same figures", "window")
+    .option(
+      "--mode <mode>",
+      "window: in windows, fast; stream: token by token, as generation does. Same figures",
+      "window",
+    )
     .option(...kernelsOption)
     .option("--json", "print the result as one JSON object")
     .addHelpText("after", "\nExample:\n  $ thunderbolt eval runs/a --data held-out.txt --json")
     .action((path: string, flags: { data: string; mode: string; kernels?: string; json?: boolean }) => {
       const { mode } = flags;
-      if (mode !== "window" && mode !== "stream") throw new OptionError(`unknown mode "${mode}"; known: window, stream`);
+      if (mode !== "window" && mode !== "stream")
+        throw new OptionError(`unknown mode "${mode}"; known: window, stream`);
       const text = readText(flags.data);
       using model = openModel(path, { kernels: kernelsAsked(flags.kernels) });
       const progress = new Progress();
       const started = performance.now();
-      const score = model.evaluate(text, {
-        mode,
-        onProgress: (done, all) => progress.show(`${count(done)} of ${count(all)} tokens`, done / all),
-      });
+      const onProgress = (done: number, all: number) =>
+        progress.show(`${count(done)} of ${count(all)} tokens`, done / all);
+      const score = naming(flags.data, () => model.evaluate(text, { mode, onProgress }));
       progress.done();
       const result = { ...score, tokensPerSecond: (score.tokens / (performance.now() - started)) * 1000 };
       printResult(flags.json, result, () =>
         [
           `${score.bitsPerByte.toFixed(4)} bits/byte  ${score.natsPerToken.toFixed(4)} nats/token  perplexity ${score.perplexity.toFixed(2)}`,
           `${count(score.tokens)} tokens, ${count(score.bytes)} bytes, ${count(result.tokensPerSecond)} tokens/s`,
-          ...(score.causal ? [] : ["NOT CAUSAL: this model's head norm showed it the tokens that it was scored on; the figures say nothing about how well it predicts"]),
+          ...(score.causal
+            ? []
+            : [
+                "NOT CAUSAL: this model's head norm showed it the tokens that it was scored on; the figures say nothing about how well it predicts",
+              ]),
         ].join("\n"),
       );
     });

@@ -42,10 +42,19 @@ export function generateCommand(): Command {
     .addHelpText("after", '\nExample:\n  $ thunderbolt generate runs/a --prompt "The dog" --temperature 0.7 --seed 3')
     .action(async (path: string | undefined, flags: Flags) => {
       const { prompt, count: texts, kernels, json, ...options } = flags;
-      if (path === undefined) throw new OptionError("no model is given, and none ships with this version; give a run folder, for example: thunderbolt generate runs/start");
-      if (!Number.isInteger(texts) || texts < 1) throw new OptionError(`count is ${texts}; it must be a whole number from 1`);
-      using model = openModel(path, { kernels: kernelsAsked(kernels) });
+      if (path === undefined)
+        throw new OptionError(
+          "no model is given, and none ships with this version; give a run folder, for example: thunderbolt generate runs/start",
+        );
+      if (!Number.isInteger(texts) || texts < 1)
+        throw new OptionError(`count is ${texts}; it must be a whole number from 1`);
       const firstSeed = options.seed ?? 0;
+      if (firstSeed + texts > 2 ** 32) {
+        throw new OptionError(
+          `count is ${texts}, which from seed ${firstSeed} on leads beyond the last seed, ${2 ** 32 - 1}; give a smaller --seed`,
+        );
+      }
+      using model = openModel(path, { kernels: kernelsAsked(kernels) });
       const results: Generated[] = [];
       for (let i = 0; i < texts; i++) {
         const seed = firstSeed + i;
@@ -53,12 +62,14 @@ export function generateCommand(): Command {
         let text = "";
         let tokens = 0;
         let finishReason: FinishReason = "length";
-        if (!json) process.stdout.write(prompt);
+        // with the first piece and not before it, so that what is refused leaves nothing on stdout
+        let begin = prompt;
         for await (const piece of model.generate(prompt, { ...options, seed })) {
           text += piece.text;
           tokens = piece.tokens;
           finishReason = piece.finishReason ?? finishReason;
-          if (!json) process.stdout.write(piece.text);
+          if (!json) process.stdout.write(begin + piece.text);
+          begin = "";
         }
         const tokensPerSecond = (tokens / (performance.now() - started)) * 1000;
         if (!json) {

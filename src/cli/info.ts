@@ -1,10 +1,9 @@
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { compileKernels } from "../engine/module.ts";
 import { countParameters, parameterTable } from "../engine/parameters.ts";
 import { readModelFile } from "../formats/model-file.ts";
-import { modelPath } from "../run/open-model.ts";
+import { modelOf, readModelBytes } from "../run/open-model.ts";
 import { kernelsAsked, kernelsOption } from "./options.ts";
 import { count, printResult } from "./output.ts";
 
@@ -17,8 +16,10 @@ export function infoCommand(): Command {
     .option("--json", "print the result as one JSON object")
     .addHelpText("after", "\nExample:\n  $ thunderbolt info runs/a")
     .action((path: string, flags: { kernels?: string; json?: boolean }) => {
-      const file = modelPath(path);
-      const bytes = readFileSync(file);
+      const kernels = kernelsAsked(flags.kernels);
+      const { file, bytes } = readModelBytes(path);
+      // only what also loads is described: every tensor is there, in its shape, finite, and the tokenizer fits
+      modelOf({ file, bytes }, { kernels }).dispose();
       const { config, metadata } = readModelFile(bytes, file);
       const info = {
         file,
@@ -27,7 +28,7 @@ export function infoCommand(): Command {
         step: metadata.step === undefined ? null : Number(metadata.step),
         config,
         counts: countParameters(config),
-        kernels: compileKernels(kernelsAsked(flags.kernels)).set,
+        kernels: compileKernels(kernels).set,
         parameters: parameterTable(config).map(({ name, kind, shape }) => ({ name, kind, shape })),
       };
       printResult(flags.json, info, () => {
@@ -37,7 +38,9 @@ export function infoCommand(): Command {
           `${count(total)} parameters: ${count(ternary)} ternary, ${count(embedding)} embedding, ${count(vector)} in vectors`,
           ...Object.entries(config).map(([name, value]) => `  ${name} ${value}`),
           `kernels here: ${info.kernels}`,
-          ...info.parameters.map(({ name, kind, shape }) => `  ${name.padEnd(32)} ${kind.padEnd(10)} [${shape.join(", ")}]`),
+          ...info.parameters.map(
+            ({ name, kind, shape }) => `  ${name.padEnd(32)} ${kind.padEnd(10)} [${shape.join(", ")}]`,
+          ),
         ].join("\n");
       });
     });

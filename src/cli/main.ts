@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from "commander";
-import { ThunderboltError } from "../engine/errors.ts";
 import packageJson from "../../package.json" with { type: "json" };
+import { OptionError, ThunderboltError } from "../engine/errors.ts";
 import { auditCommand } from "./audit.ts";
 import { benchCommand } from "./bench.ts";
 import { evalCommand } from "./eval.ts";
@@ -21,9 +21,16 @@ const program = new Command("thunderbolt")
   .version(packageJson.version)
   .showSuggestionAfterError()
   .exitOverride()
-  .configureOutput({ outputError: (text, write) => write(oneLine(text)) });
+  .configureOutput({ outputError: (text, write) => write(oneLine(`${text.trim()} ${helpHint()}`)) });
 
-for (const command of [trainCommand(), evalCommand(), generateCommand(), auditCommand(), infoCommand(), benchCommand()]) {
+for (const command of [
+  trainCommand(),
+  evalCommand(),
+  generateCommand(),
+  auditCommand(),
+  infoCommand(),
+  benchCommand(),
+]) {
   program.addCommand(command.copyInheritedSettings(program));
 }
 
@@ -31,6 +38,8 @@ for (const command of [trainCommand(), evalCommand(), generateCommand(), auditCo
 process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : FAILED));
 
 try {
+  // commander would print the whole help
+  if (process.argv.length <= 2) program.error("error: no command is given");
   await program.parseAsync();
 } catch (error) {
   process.exitCode = report(error);
@@ -41,7 +50,9 @@ function report(error: unknown): number {
   // commander has printed its message, or the help that was asked for
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : BAD_USE;
   if (error instanceof ThunderboltError) {
-    process.stderr.write(oneLine(`thunderbolt: ${error.message}`));
+    process.stderr.write(
+      oneLine(`thunderbolt: ${error instanceof OptionError ? withFlag(error.message) : error.message}`),
+    );
     if (error.code === "INTERRUPTED") return INTERRUPTED;
     return failures.has(error.code) ? FAILED : BAD_USE;
   }
@@ -49,6 +60,25 @@ function report(error: unknown): number {
   process.stderr.write(oneLine(`thunderbolt: failed: ${message}`));
   if (process.env.DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n`);
   return FAILED;
+}
+
+/** The library calls options by their names in TypeScript; here people know them by their flags. */
+function withFlag(message: string): string {
+  for (const { attributeName, long } of options()) {
+    if (long && message.startsWith(`${attributeName} is `)) return long + message.slice(attributeName.length);
+  }
+  return message;
+}
+
+function options(): { attributeName: string; long: string | undefined }[] {
+  const all = program.commands.flatMap((command) => command.options);
+  return all.map((option) => ({ attributeName: option.attributeName(), long: option.long }));
+}
+
+/** Where to read on after bad use. */
+function helpHint(): string {
+  const name = program.commands.map((command) => command.name()).find((command) => command === process.argv[2]);
+  return `(see thunderbolt ${name ? `${name} ` : ""}--help)`;
 }
 
 function oneLine(text: string): string {

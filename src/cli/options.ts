@@ -3,7 +3,7 @@ import { InvalidArgumentError } from "commander";
 /** Reads a number from the command line; what it may be is checked where it is used. */
 export function number(text: string): number {
   const value = Number(text);
-  if (text.trim() === "" || Number.isNaN(value)) throw new InvalidArgumentError(`"${text}" is no number.`);
+  if (text.trim() === "" || Number.isNaN(value)) throw new InvalidArgumentError("expected a number.");
   return value;
 }
 
@@ -13,7 +13,10 @@ export function several(text: string, before: readonly string[] = []): string[] 
 }
 
 /** The option that all commands that run kernels have. */
-export const kernelsOption = ["--kernels <set>", "simd or single; by default the best here (env THUNDERBOLT_KERNELS)"] as const;
+export const kernelsOption = [
+  "--kernels <set>",
+  "simd or single; by default the best here (env THUNDERBOLT_KERNELS)",
+] as const;
 
 /** Which kernels were asked for, by flag or environment. */
 export function kernelsAsked(flag: string | undefined): string | undefined {

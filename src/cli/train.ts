@@ -24,7 +24,11 @@ export function trainCommand(): Command {
     .requiredOption("--out <run>", "the folder that receives the run")
     .option("--preset <name>", "tiny, small or v5", "tiny")
     .option("--config <file>", "JSON with fields that differ from the preset's")
-    .option("--steps <n>", "steps to train for (default 1000)", number)
+    .option(
+      "--steps <n>",
+      "steps to train for (default 1000); with --resume: another number changes the learning rate from there on",
+      number,
+    )
     .option("--minutes <m>", "train for about this long instead", number)
     .option("--batch <b>", "sequences in a micro-batch", number)
     .option("--accumulate <a>", "micro-batches in a step", number)
@@ -37,7 +41,10 @@ export function trainCommand(): Command {
     .option("--workers <w>", "threads (default all cores); the result does not depend on it", number)
     .option("--val <text>", "score with this text (default: one story in fifty is held out)")
     .option("--save-every <n>", "steps between saves (default 500)", number)
-    .option("--resume", "go on with the run in --out")
+    .option(
+      "--resume",
+      "go on with the run in --out, with the same text and settings; the result is that of a run in one piece",
+    )
     .option("--overwrite", "replace the run in --out")
     .option(...kernelsOption)
     .option("--json", "print the result as one JSON object")
@@ -52,14 +59,23 @@ Examples:
     .action(async (data: string, flags: Flags) => {
       const { preset, config, seqLen, vocab, json, kernels, ...rest } = flags;
       const progress = new Progress();
+      const interrupt = interruptSignal();
       const result = await train({
         ...rest,
         data,
         preset: preset as Preset, // checked by train
-        config: { ...readConfig(config), ...(seqLen !== undefined && { seqLen }), ...(vocab !== undefined && { vocabSize: vocab }) },
+        config: {
+          ...readConfig(config),
+          ...(seqLen !== undefined && { seqLen }),
+          ...(vocab !== undefined && { vocabSize: vocab }),
+        },
         ...optional("kernels", kernelsAsked(kernels)),
-        onProgress: (event) => show(progress, event),
-        signal: interruptSignal(),
+        onProgress: (event) => {
+          // from here on nothing hears a signal, and nothing is lost: Ctrl-C may end the process as usual
+          if (event.kind === "evaluating") interrupt.release();
+          show(progress, event);
+        },
+        signal: interrupt.signal,
       });
       progress.done();
       printResult(json, result, () =>
@@ -74,6 +90,13 @@ Examples:
 
 function show(progress: Progress, event: TrainProgress): void {
   switch (event.kind) {
+    case "resumed": {
+      const { step, stepsBefore, steps } = event;
+      const changed = stepsBefore !== undefined && steps !== stepsBefore;
+      const note = `; the run was started for ${stepsBefore} steps, and from here on its learning rate follows ${steps}`;
+      progress.say(`going on after step ${step}${changed ? note : ""}`);
+      break;
+    }
     case "corpus": {
       const { config, stories, bytes, tokens, workers } = event;
       const { total, ternary } = countParameters(config);
@@ -102,22 +125,43 @@ function show(progress: Progress, event: TrainProgress): void {
 
 function readConfig(path: string | undefined): Partial<ModelConfig> {
   if (path === undefined) return {};
+  const expected = 'expected a JSON file with an object such as {"nLayers": 8}';
+  let text: string;
   try {
-    return JSON.parse(readFileSync(path, "utf8"));
+    text = readFileSync(path, "utf8");
   } catch (cause) {
-    throw new ConfigError(`${path} cannot be read as JSON (${(cause as Error).message}); expected an object such as {"nLayers": 8}`, { cause });
+    const { code } = cause as NodeJS.ErrnoException;
+    throw new ConfigError(`${path} ${code === "ENOENT" ? "does not exist" : `cannot be read (${code})`}; ${expected}`);
   }
+  let config: unknown;
+  try {
+    config = JSON.parse(text);
+  } catch (cause) {
+    throw new ConfigError(`${path} is not JSON (${(cause as Error).message}); ${expected}`, { cause });
+  }
+  // an array or a string would otherwise count as an object without fields, or with fields 0, 1, 2
+  if (typeof config !== "object" || config === null || Array.isArray(config)) {
+    const found = config === null ? "null" : Array.isArray(config) ? "an array" : `a ${typeof config}`;
+    throw new ConfigError(`${path} holds ${found}; ${expected}`);
+  }
+  return config;
 }
 
 /** Ctrl-C ends the run after the current step; a second one ends the process at once. */
-function interruptSignal(): AbortSignal {
+function interruptSignal(): { signal: AbortSignal; release: () => void } {
   const controller = new AbortController();
-  process.once("SIGINT", () => {
+  const end = () => process.exit(130);
+  const stop = () => {
     process.stderr.write("\nstopping after this step; Ctrl-C again stops at once\n");
     controller.abort();
-    process.once("SIGINT", () => process.exit(130));
-  });
-  return controller.signal;
+    process.once("SIGINT", end);
+  };
+  process.once("SIGINT", stop);
+  const release = () => {
+    process.off("SIGINT", stop);
+    process.off("SIGINT", end);
+  };
+  return { signal: controller.signal, release };
 }
 
 function optional<K extends string, V>(key: K, value: V | undefined): Partial<Record<K, V>> {

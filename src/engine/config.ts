@@ -105,7 +105,7 @@ export function parseConfig(input: unknown): ModelConfig {
     return value;
   };
   const choice = <T extends string>(name: string, allowed: readonly T[], otherwise: T): T => {
-    const value = fields.get(name) ?? otherwise;
+    const value = fields.get(name) === undefined ? otherwise : fields.get(name);
     const found = allowed.find((one) => one === value);
     if (found === undefined) {
       throw new ConfigError(`${name} is ${show(value)}; it must be ${allowed.map((one) => `"${one}"`).join(" or ")}`);
@@ -132,8 +132,10 @@ export function parseConfig(input: unknown): ModelConfig {
  */
 export function deriveConfig(base: ModelConfig, changes: unknown): ModelConfig {
   if (typeof changes !== "object" || changes === null || Array.isArray(changes)) return parseConfig(changes);
-  const merged: Record<string, unknown> = { ...base, ...changes };
-  if (("dModel" in changes || "nHeads" in changes) && !("dHead" in changes)) {
+  // a field that is undefined has not been given
+  const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
+  const merged: Record<string, unknown> = { ...base, ...given };
+  if (("dModel" in given || "nHeads" in given) && !("dHead" in given)) {
     const { dModel, nHeads } = parseConfig(merged);
     if (dModel % nHeads !== 0) {
       throw new ConfigError(`dModel ${dModel} cannot be divided among ${nHeads} heads; give another nHeads, or dHead`);

@@ -5,7 +5,7 @@ import { compileKernels, createMemory, instantiateKernels, type KernelSet, type 
 import { createRunner } from "../inference/runner.ts";
 import { type FillBatch, Learner } from "../train/learner.ts";
 import { deriveSettings, presetSettings } from "../train/settings.ts";
-import { piscinaCrew } from "../workers/piscina-crew.ts";
+import { crewFor } from "./crew.ts";
 import { wholeNumber } from "./train-options.ts";
 
 /** What to measure. */
@@ -30,22 +30,23 @@ export interface Benchmark {
 }
 
 /** Measures kernels, a training step, decoding and prefill. Each figure is the best of its repetitions. */
-export async function benchmark({ preset, workers, seconds, kernels }: BenchmarkOptions): Promise<Benchmark> {
+export async function benchmark({ preset, workers: threads, seconds, kernels }: BenchmarkOptions): Promise<Benchmark> {
   const config = presetConfig(preset);
-  wholeNumber("workers", workers, 1, 256);
+  wholeNumber("workers", threads, 1, 256);
   const compiled = compileKernels(kernels);
+  const { crew, workers } = crewFor(compiled.set, threads);
   const gmacs = benchmarkKernels(compiled.set, instantiate(compiled), seconds);
 
   const settings = deriveSettings(
     Object.entries(presetSettings).find(([name]) => name === preset)?.[1] ?? presetSettings.tiny,
     {},
   );
-  const learner = new Learner(compiled, { config, batch: settings.batch, workers }, piscinaCrew());
+  const learner = new Learner(compiled, { config, batch: settings.batch, workers }, crew);
   learner.initialise(0);
   const ids = Int32Array.from({ length: settings.batch * config.seqLen }, (_, i) => (i * 7919) % config.vocabSize);
-  const fill: FillBatch = (_, inputs, targets) => {
-    inputs.set(ids);
-    targets.set(ids);
+  const fill: FillBatch = (_, input, target) => {
+    input.set(ids);
+    target.set(ids);
   };
   const step = () => learner.update(1, fill, settings.lr, settings);
   let best = Number.POSITIVE_INFINITY;

@@ -5,17 +5,28 @@ import { OptionError } from "../engine/errors.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import type { TrainingSettings } from "../train/settings.ts";
 
-/** What must be the same for a run to go on: each entry under the name that a message gives it. */
-export type Identity = Readonly<Record<string, string>>;
+/** What must be the same for a run to go on: each value under the name that a message gives it. */
+export type Identity = Readonly<Record<string, string | number>>;
 
-/** What decides every bit of a run but its length. */
-export function identityOf(config: ModelConfig, settings: TrainingSettings, tokenizer: Tokenizer, { tokens }: TokenizedStories): Identity {
+const TEXT = "sha256 of the text";
+
+/**
+ * What decides every bit of a run but its length.
+ *
+ * @param asked the configuration that was asked for; the vocabulary may have come out smaller.
+ */
+export function identityOf(
+  asked: ModelConfig,
+  settings: TrainingSettings,
+  tokenizer: Tokenizer,
+  { tokens }: TokenizedStories,
+): Identity {
   const sha256 = (data: string | Uint8Array) => createHash("sha256").update(data).digest("hex");
   return {
-    configuration: JSON.stringify(config),
-    settings: JSON.stringify(settings),
+    ...asked,
+    ...settings,
     tokenizer: sha256(tokenizer.json),
-    data: sha256(new Uint8Array(tokens.buffer, tokens.byteOffset, tokens.byteLength)),
+    [TEXT]: sha256(new Uint8Array(tokens.buffer, tokens.byteOffset, tokens.byteLength)),
   };
 }
 
@@ -23,6 +34,9 @@ export function identityOf(config: ModelConfig, settings: TrainingSettings, toke
 export function checkIdentity(saved: Identity, now: Identity, out: string): void {
   for (const name of Object.keys(now)) {
     if (saved[name] === now[name]) continue;
-    throw new OptionError(`${out} cannot be resumed: its ${name} was ${saved[name]} and is now ${now[name]}; resume with what it was started with`);
+    const same = name === TEXT ? "the text (and --val, or none) that it was started with" : "what it was started with";
+    throw new OptionError(
+      `${out} cannot be resumed: its ${name} was ${saved[name]} and is now ${now[name]}; resume with ${same}`,
+    );
   }
 }

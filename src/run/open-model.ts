@@ -2,28 +2,38 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { FormatError, OptionError } from "../engine/errors.ts";
 import { type LoadOptions, Model } from "../inference/model.ts";
+import { naming } from "./naming.ts";
 
-/**
- * Where the model file of a path is: the path itself, or model.safetensors in a run folder.
- *
- * @throws OptionError for a path with no model.
- */
-export function modelPath(path: string): string {
-  if (!existsSync(path)) throw new OptionError(`${path} does not exist; expected a run folder or a .safetensors file`);
-  if (!statSync(path).isDirectory()) return path;
-  const file = join(path, "model.safetensors");
-  if (!existsSync(file)) throw new OptionError(`${path} holds no model.safetensors; expected the --out of a training run`);
-  return file;
+/** A model file that has been read. */
+export interface ModelBytes {
+  readonly file: string;
+  readonly bytes: Uint8Array;
 }
 
-/** Opens a model from a run folder or a file. @throws what {@link modelPath} and {@link Model.fromBytes} throw. */
-export function openModel(path: string, options: LoadOptions = {}): Model {
-  const file = modelPath(path);
-  let bytes: Uint8Array;
+/**
+ * Reads the model file of a path: the path itself, or model.safetensors in a run folder.
+ *
+ * @throws OptionError for a path with no model; FormatError for one that cannot be read.
+ */
+export function readModelBytes(path: string): ModelBytes {
+  if (!existsSync(path)) throw new OptionError(`${path} does not exist; expected a run folder or a .safetensors file`);
+  const file = statSync(path).isDirectory() ? join(path, "model.safetensors") : path;
+  if (!existsSync(file)) {
+    throw new OptionError(`${path} holds no model.safetensors; expected the --out of a training run`);
+  }
   try {
-    bytes = readFileSync(file);
+    return { file, bytes: readFileSync(file) };
   } catch (cause) {
     throw new FormatError(`${file} cannot be read (${(cause as NodeJS.ErrnoException).code})`, { cause });
   }
-  return Model.fromBytes(bytes, { name: file, ...options });
+}
+
+/** Opens a model that has been read. @throws what {@link Model.fromBytes} throws, with the file's name. */
+export function modelOf({ file, bytes }: ModelBytes, options: LoadOptions = {}): Model {
+  return naming(file, () => Model.fromBytes(bytes, { name: file, ...options }));
+}
+
+/** Opens a model from a run folder or a file. @throws what {@link readModelBytes} and {@link modelOf} throw. */
+export function openModel(path: string, options: LoadOptions = {}): Model {
+  return modelOf(readModelBytes(path), options);
 }

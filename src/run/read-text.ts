@@ -2,14 +2,24 @@ import { readFileSync } from "node:fs";
 import { decodeText } from "../corpus/stories.ts";
 import { TextError } from "../engine/errors.ts";
 
+/** What a system's error code means for someone who gave a path. */
+const reasons: Readonly<Record<string, string>> = {
+  ENOENT: "does not exist",
+  EISDIR: "is a folder",
+  EACCES: "may not be read",
+  ERR_FS_FILE_TOO_LARGE: "is larger than 2 GiB",
+};
+
 /** Reads a text file. @throws TextError naming the path if it is missing, unreadable, empty or not UTF-8. */
 export function readText(path: string): string {
   let bytes: Uint8Array;
   try {
     bytes = readFileSync(path);
   } catch (cause) {
-    const reason = (cause as NodeJS.ErrnoException).code === "ENOENT" ? "does not exist" : "cannot be read";
-    throw new TextError(`${path} ${reason}; expected a UTF-8 text file`, { cause });
+    const code = (cause as NodeJS.ErrnoException).code ?? "no path";
+    throw new TextError(`${path} ${reasons[code] ?? `cannot be read (${code})`}; expected a UTF-8 text file`, {
+      cause,
+    });
   }
   return decodeText(bytes, path);
 }

@@ -1,27 +1,38 @@
 import { createHash } from "node:crypto";
-import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { FormatError, OptionError } from "../engine/errors.ts";
-import { type ModelConfig, parseConfig } from "../engine/config.ts";
 import { type Values, valuesOf } from "../engine/tensors.ts";
 import { floatTensor, writeModelFile } from "../formats/model-file.ts";
 import { readSafetensors, writeSafetensors } from "../formats/safetensors.ts";
 import type { Learner } from "../train/learner.ts";
 import type { Identity } from "./identity.ts";
+import { Metrics } from "./metrics.ts";
+import { naming } from "./naming.ts";
 import { writeWhole } from "./write-file.ts";
 
 const STATE_FORMAT = "thunderbolt-state-1";
+const FILES = ["state.safetensors", "model.safetensors", "tokenizer.json", "metrics.jsonl"];
 
 /** A run that was saved. */
 export interface SavedRun {
-  readonly config: ModelConfig;
   readonly tokenizerJson: string;
   readonly identity: Identity;
   readonly weights: Values;
   readonly optimizer: { readonly m: Values; readonly v: Values; readonly step: number };
-  /** Steps that the run was to have, and seconds that it has taken. */
-  readonly steps: number;
+  readonly progress: RunProgress;
+}
+
+/** How far a run is. */
+export interface RunProgress {
+  /** Steps that it is to have; undefined while a run of some minutes has not fixed them. */
+  readonly steps: number | undefined;
+  /** Minutes that were asked for; undefined where steps were. */
+  readonly minutes: number | undefined;
+  /** Spent in steps. */
   readonly seconds: number;
+  /** Of the last steps, for the mean that is reported. */
+  readonly losses: readonly number[];
 }
 
 /**
@@ -30,29 +41,38 @@ export interface SavedRun {
  */
 export class RunFolder {
   readonly path: string;
+  readonly metrics: Metrics;
 
+  /** @throws OptionError for a path that cannot be a folder. */
   constructor(path: string) {
-    this.path = path;
-  }
-
-  /** @throws OptionError if there is a run here already, unless it may be replaced. */
-  create(overwrite: boolean): void {
-    const files = ["model.safetensors", "state.safetensors", "tokenizer.json", "metrics.jsonl"];
-    const present = files.filter((file) => existsSync(join(this.path, file)));
-    if (present.length > 0 && !overwrite) {
-      throw new OptionError(`${this.path} holds a run already; continue it with --resume, replace it with --overwrite, or give another --out`);
+    if (typeof path !== "string" || path === "") throw new OptionError("out is empty; it must be the path of a folder");
+    const inTheWay = nearestExisting(resolve(path));
+    if (!statSync(inTheWay).isDirectory()) {
+      throw new OptionError(`out is ${path}, but ${inTheWay} is a file; give the path of a folder`);
     }
-    mkdirSync(this.path, { recursive: true });
-    for (const file of present) rmSync(join(this.path, file));
+    this.path = path;
+    this.metrics = new Metrics(join(path, "metrics.jsonl"));
   }
 
-  /** Adds a line to metrics.jsonl. */
-  log(line: Readonly<Record<string, unknown>>): void {
-    appendFileSync(join(this.path, "metrics.jsonl"), `${JSON.stringify(line)}\n`);
+  /** @throws OptionError if there is a run here already. */
+  refuseExisting(): void {
+    const [present] = this.#present();
+    if (present === undefined) return;
+    // one that never came to its first save cannot be continued
+    const goOn = existsSync(this.#state) ? "continue it with --resume, replace" : "replace";
+    throw new OptionError(
+      `${this.path} holds a run already (${present}); ${goOn} it with --overwrite, or give another --out`,
+    );
+  }
+
+  /** Makes the folder, without what an earlier run left in it. */
+  create(): void {
+    mkdirSync(this.path, { recursive: true });
+    for (const file of this.#present()) rmSync(join(this.path, file));
   }
 
   /** Writes state, model and tokenizer. Gives the SHA-256 of model.safetensors, in hex. */
-  save(learner: Learner, tokenizerJson: string, identity: Identity, progress: { steps: number; seconds: number }): string {
+  save(learner: Learner, tokenizerJson: string, identity: Identity, progress: RunProgress): string {
     const { model, shape } = learner.plan;
     const state = model.parameters.flatMap((parameter) => {
       const tensor = (values: Float32Array) => floatTensor(parameter.shape, values);
@@ -63,20 +83,25 @@ export class RunFolder {
       ] as const;
     });
     writeWhole(
-      join(this.path, "state.safetensors"),
+      this.#state,
       writeSafetensors(state, {
         format: STATE_FORMAT,
         config: JSON.stringify(shape.config),
         tokenizer: tokenizerJson,
         identity: JSON.stringify(identity),
         step: String(learner.step),
-        steps: String(progress.steps),
-        seconds: String(progress.seconds),
+        progress: JSON.stringify(progress),
       }),
     );
-    const chunks = writeModelFile(shape.config, tokenizerJson, model.parameters, (parameter) => learner.weights(parameter), {
-      step: String(learner.step),
-    });
+    const chunks = writeModelFile(
+      shape.config,
+      tokenizerJson,
+      model.parameters,
+      (parameter) => learner.weights(parameter),
+      {
+        step: String(learner.step),
+      },
+    );
     writeWhole(join(this.path, "model.safetensors"), chunks);
     writeWhole(join(this.path, "tokenizer.json"), [new TextEncoder().encode(tokenizerJson)]);
     const hash = createHash("sha256");
@@ -86,22 +111,47 @@ export class RunFolder {
 
   /** @throws OptionError without a saved run; FormatError for a damaged one. */
   load(): SavedRun {
-    const path = join(this.path, "state.safetensors");
-    if (!existsSync(path)) throw new OptionError(`${this.path} holds no run to resume (no state.safetensors); leave --resume out to start one`);
+    const path = this.#state;
+    if (!existsSync(path)) {
+      const [present] = this.#present();
+      const what =
+        present === undefined ? "leave --resume out to start one" : "start it again with --overwrite instead";
+      throw new OptionError(`${this.path} holds no run to resume (no state.safetensors); ${what}`);
+    }
+    const named =
+      (values: Values): Values =>
+      (parameter) =>
+        naming(path, () => values(parameter));
     try {
       const { metadata, tensors } = readSafetensors(readFileSync(path));
       if (metadata.format !== STATE_FORMAT) throw new FormatError(`its metadata has no "format": "${STATE_FORMAT}"`);
+      const step = Number(metadata.step);
+      if (!Number.isInteger(step) || step < 1) throw new FormatError(`its step is ${metadata.step}`);
+      const { steps, minutes, seconds, losses } = JSON.parse(metadata.progress);
       return {
-        config: parseConfig(JSON.parse(metadata.config)),
         tokenizerJson: metadata.tokenizer,
         identity: JSON.parse(metadata.identity),
-        weights: valuesOf(tensors, "param."),
-        optimizer: { m: valuesOf(tensors, "adam_m."), v: valuesOf(tensors, "adam_v."), step: Number(metadata.step) },
-        steps: Number(metadata.steps),
-        seconds: Number(metadata.seconds),
+        weights: named(valuesOf(tensors, "param.")),
+        optimizer: { m: named(valuesOf(tensors, "adam_m.")), v: named(valuesOf(tensors, "adam_v.")), step },
+        progress: { steps, minutes, seconds, losses },
       };
     } catch (cause) {
-      throw new FormatError(`${path} cannot be resumed: ${cause instanceof Error ? cause.message : cause}`, { cause });
+      const reason = cause instanceof Error ? cause.message : cause;
+      throw new FormatError(`${path} cannot be resumed: ${reason}; start again with --overwrite`, { cause });
     }
   }
+
+  get #state(): string {
+    return join(this.path, "state.safetensors");
+  }
+
+  /** What a run has left here. */
+  #present(): string[] {
+    return FILES.filter((file) => existsSync(join(this.path, file)));
+  }
+}
+
+/** The path itself, or the nearest folder above it that exists. */
+function nearestExisting(path: string): string {
+  return existsSync(path) ? path : nearestExisting(dirname(path));
 }

@@ -15,11 +15,17 @@ export interface TrainOptions extends Partial<TrainingSettings> {
   readonly preset?: Preset;
   /** Fields of the configuration that differ from the preset's. */
   readonly config?: Partial<ModelConfig>;
-  /** Steps; default 1,000. */
+  /**
+   * Steps; default 1,000. A run that is resumed keeps its number; another one (not below the steps done) may be given,
+   * and the learning rate then follows it from there on, so that the result is not that of a run in one piece.
+   */
   readonly steps?: number;
-  /** Instead of steps: about this long. The number of steps is fixed while the learning rate warms up. */
+  /**
+   * Instead of steps: about this long. The number of steps is fixed while the learning rate warms up, and a resumed
+   * run keeps it.
+   */
   readonly minutes?: number;
-  /** Threads; default all cores. The result does not depend on it. */
+  /** Threads; default all cores. The result does not depend on it. The kernels "single" always run on one. */
   readonly workers?: number;
   /** Steps between saves; default 500. The end is always saved. */
   readonly saveEvery?: number;
@@ -30,7 +36,7 @@ export interface TrainOptions extends Partial<TrainingSettings> {
   /** Which kernels to run. */
   readonly kernels?: string;
   readonly onProgress?: (progress: TrainProgress) => void;
-  /** Ends the run after the current step, with its state saved. */
+  /** Ends the run after the current step, with its state saved; before the first step, with nothing written. */
   readonly signal?: AbortSignal;
   /** Who does the work; by default a pool of threads. */
   readonly crew?: CrewFactory;
@@ -38,7 +44,22 @@ export interface TrainOptions extends Partial<TrainingSettings> {
 
 /** What a run tells while it goes on. */
 export type TrainProgress =
-  | { readonly kind: "corpus"; readonly config: ModelConfig; readonly stories: number; readonly bytes: number; readonly tokens: number; readonly workers: number }
+  | {
+      readonly kind: "resumed";
+      /** Steps done. */
+      readonly step: number;
+      /** Steps that the run had been started for, and has now. */
+      readonly stepsBefore: number | undefined;
+      readonly steps: number | undefined;
+    }
+  | {
+      readonly kind: "corpus";
+      readonly config: ModelConfig;
+      readonly stories: number;
+      readonly bytes: number;
+      readonly tokens: number;
+      readonly workers: number;
+    }
   | {
       readonly kind: "step";
       readonly step: number;
@@ -72,19 +93,53 @@ export interface TrainResult {
 
 /** Raised when a run's signal ended it; its state is saved. */
 export class InterruptedError extends ThunderboltError {
-  constructor(step: number, out: string) {
-    super("INTERRUPTED", `stopped after step ${step}; the state is saved in ${out}, --resume continues it`);
+  /** @param step undefined before the first step, when there is nothing to save. */
+  constructor(step: number | undefined, out: string) {
+    super(
+      "INTERRUPTED",
+      step === undefined
+        ? `stopped before the first step; nothing was written to ${out}`
+        : `stopped after step ${step}; the state is saved in ${out}, --resume continues it`,
+    );
   }
 }
 
-/** The number of steps that was asked for; undefined where minutes were. @throws OptionError for both, or neither a number. */
-export function stepsAsked({ steps, minutes }: TrainOptions, saved: number | undefined): number | undefined {
-  if (steps !== undefined && minutes !== undefined) throw new OptionError("steps and minutes are both given; give one of them");
-  if (minutes !== undefined) {
-    if (!(minutes > 0 && minutes <= 1e6)) throw new OptionError(`minutes is ${minutes}; it must be a number above 0`);
-    return undefined;
+/** What a saved run knows of its length. */
+export interface SavedLength {
+  readonly step: number;
+  readonly steps: number | undefined;
+  readonly minutes: number | undefined;
+}
+
+/**
+ * How long a run is to be, in steps or else in minutes. A run that is resumed has the length that it was started with,
+ * once that is known in steps, unless steps are asked for.
+ *
+ * @throws OptionError for both, for a number out of range, and for a length that a saved run cannot have.
+ */
+export function lengthAsked(
+  { steps, minutes, out }: TrainOptions,
+  saved: SavedLength | undefined,
+): { readonly steps: number | undefined; readonly minutes: number | undefined } {
+  if (steps !== undefined && minutes !== undefined) {
+    throw new OptionError(`steps is ${steps} and minutes ${minutes}; give one of them`);
   }
-  return wholeNumber("steps", steps ?? (saved || 1000), 1, 1e9);
+  if (minutes !== undefined) {
+    if (typeof minutes !== "number" || !(minutes > 0 && minutes <= 1e6)) {
+      throw new OptionError(`minutes is ${minutes}; it must be a number above 0, to 1000000`);
+    }
+    if (saved && saved.minutes !== minutes) {
+      const before = saved.minutes === undefined ? `for ${saved.steps} steps` : `for ${saved.minutes} minutes`;
+      throw new OptionError(`minutes is ${minutes}, but ${out} was started ${before}; resume it without --minutes`);
+    }
+    return { steps: saved?.steps, minutes };
+  }
+  if (steps === undefined && saved) return saved;
+  const whole = wholeNumber("steps", steps ?? 1000, 1, 1e9);
+  if (saved && whole < saved.step) {
+    throw new OptionError(`steps is ${whole}, but ${out} has taken ${saved.step} already; resume it without --steps`);
+  }
+  return { steps: whole, minutes: undefined };
 }
 
 /** @throws OptionError if a value is no whole number from low to high. */

@@ -1,23 +1,21 @@
 import { availableParallelism } from "node:os";
-import { holdOut } from "../corpus/hold-out.ts";
-import { splitStories } from "../corpus/stories.ts";
-import { type TokenizedStories, tokenizeStories } from "../corpus/tokens.ts";
+import { setImmediate } from "node:timers/promises";
+import type { TokenizedStories } from "../corpus/tokens.ts";
 import { WindowSampler } from "../corpus/windows.ts";
 import { deriveConfig, presetConfig } from "../engine/config.ts";
-import { TextError, ThunderboltError } from "../engine/errors.ts";
+import { OptionError, ThunderboltError } from "../engine/errors.ts";
 import { compileKernels } from "../engine/module.ts";
 import { evaluateTokens } from "../inference/evaluate.ts";
-import { Tokenizer } from "../tokenizer/tokenizer.ts";
-import { trainVocabulary } from "../tokenizer/train-vocabulary.ts";
 import { Learner } from "../train/learner.ts";
 import { learningRate } from "../train/schedule.ts";
 import { deriveSettings, presetSettings, tokensPerStep } from "../train/settings.ts";
-import { piscinaCrew } from "../workers/piscina-crew.ts";
 import { Clock } from "./clock.ts";
+import { crewFor } from "./crew.ts";
 import { checkIdentity, identityOf } from "./identity.ts";
-import { readText } from "./read-text.ts";
+import { naming } from "./naming.ts";
+import { prepareCorpus } from "./prepare-corpus.ts";
 import { RunFolder } from "./run-folder.ts";
-import { InterruptedError, stepsAsked, type TrainOptions, type TrainResult, wholeNumber } from "./train-options.ts";
+import { InterruptedError, lengthAsked, type TrainOptions, type TrainResult, wholeNumber } from "./train-options.ts";
 
 /** Steps over which the reported loss is averaged. */
 const SMOOTHING = 20;
@@ -29,42 +27,66 @@ const SMOOTHING = 20;
  * signal ended the run.
  */
 export async function train(options: TrainOptions): Promise<TrainResult> {
+  const { data, val, out, signal } = options;
   const preset = options.preset ?? "tiny";
   const settings = deriveSettings(presetSettings[preset] ?? presetSettings.tiny, options);
   const asked = deriveConfig(presetConfig(preset), options.config ?? {});
-  const workers = wholeNumber("workers", options.workers ?? availableParallelism(), 1, 256);
+  const threads = wholeNumber("workers", options.workers ?? availableParallelism(), 1, 256);
   const saveEvery = wholeNumber("saveEvery", options.saveEvery ?? 500, 1, 1e9);
   const compiled = compileKernels(options.kernels);
-  const folder = new RunFolder(options.out);
+  const { crew, workers } = options.crew ? { crew: options.crew, workers: threads } : crewFor(compiled.set, threads);
+  if (options.resume && options.overwrite)
+    throw new OptionError("resume and overwrite are both given; give one of them");
+  const folder = new RunFolder(out);
   const saved = options.resume ? folder.load() : undefined;
-  let steps = stepsAsked(options, saved?.steps);
+  // before the work on a long text, not after it
+  if (!saved && !options.overwrite) folder.refuseExisting();
+  const length = lengthAsked(options, saved && { ...saved.progress, step: saved.optimizer.step });
+  let { steps } = length;
 
-  const text = readText(options.data);
-  const stories = splitStories(text);
-  const { train: trainStories, held } = options.val === undefined ? holdOut(stories) : { train: stories, held: splitStories(readText(options.val)) };
-  const tokenizer = Tokenizer.fromJson(saved?.tokenizerJson ?? (await trainVocabulary(trainStories, asked.vocabSize)));
+  const { tokenizer, training, validation } = await prepareCorpus(
+    data,
+    val,
+    saved?.tokenizerJson ?? asked.vocabSize,
+  ).catch((error) => {
+    // Ctrl-C reaches the process that trains the vocabulary too
+    throw signal?.aborted ? new InterruptedError(saved?.optimizer.step, out) : error;
+  });
   const config = { ...asked, vocabSize: tokenizer.vocabSize };
-  const corpus = tokenizeStories(trainStories, tokenizer);
-  const validation = tokenizeStories(held, tokenizer);
-  if (validation.tokens.length === 0) throw new TextError(`${options.val ?? options.data}: no text is left to score with; give one with --val`);
-  const sampler = new WindowSampler({ tokens: corpus.tokens.length, seqLen: config.seqLen, seed: settings.seed });
-
-  const identity = identityOf(config, settings, tokenizer, corpus);
-  if (saved) checkIdentity(saved.identity, identity, options.out);
+  const sampler = naming(
+    data,
+    () => new WindowSampler({ tokens: training.tokens.length, seqLen: config.seqLen, seed: settings.seed }),
+  );
+  const identity = identityOf(asked, settings, tokenizer, training);
+  if (saved) checkIdentity(saved.identity, identity, out);
+  // a signal that came meanwhile is heard now, while nothing has been written
+  await setImmediate();
+  if (signal?.aborted) throw new InterruptedError(saved?.optimizer.step, out);
   // with too little memory the kernels' plan refuses here, before anything is written
-  const learner = new Learner(compiled, { config, batch: settings.batch, workers }, options.crew ?? piscinaCrew());
+  const learner = new Learner(compiled, { config, batch: settings.batch, workers }, crew);
   try {
-    if (saved) learner.restore(saved.weights, saved.optimizer);
-    else {
-      folder.create(options.overwrite ?? false);
+    if (saved) {
+      learner.restore(saved.weights, saved.optimizer);
+      folder.metrics.rewind(learner.step);
+      options.onProgress?.({ kind: "resumed", step: learner.step, stepsBefore: saved.progress.steps, steps });
+    } else {
+      folder.create();
       learner.initialise(settings.seed);
     }
-    options.onProgress?.({ kind: "corpus", config, stories: corpus.stories, bytes: corpus.bytes, tokens: corpus.tokens.length, workers });
-    const clock = new Clock(saved?.seconds ?? 0);
-    const losses: number[] = [];
+    options.onProgress?.({
+      kind: "corpus",
+      config,
+      stories: training.stories,
+      bytes: training.bytes,
+      tokens: training.tokens.length,
+      workers,
+    });
+    const clock = new Clock(saved?.progress.seconds ?? 0);
+    const losses = [...(saved?.progress.losses ?? [])];
     const mean = () => losses.reduce((a, b) => a + b, 0) / losses.length;
     const save = () => {
-      const sha256 = folder.save(learner, tokenizer.json, identity, { steps: steps ?? 0, seconds: clock.seconds });
+      const progress = { steps, minutes: length.minutes, seconds: clock.seconds, losses };
+      const sha256 = folder.save(learner, tokenizer.json, identity, progress);
       options.onProgress?.({ kind: "saved", step: learner.step, sha256 });
       return sha256;
     };
@@ -75,29 +97,61 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       clock.start();
       const { loss, gradientNorm } = await learner.update(
         settings.accumulate,
-        (micro, ids, targets) => fillWindows(corpus, sampler, (step * settings.accumulate + micro) * settings.batch, settings.batch, config.seqLen, ids, targets),
+        (micro, ids, targets) =>
+          fillWindows(
+            training,
+            sampler,
+            (step * settings.accumulate + micro) * settings.batch,
+            settings.batch,
+            config.seqLen,
+            ids,
+            targets,
+          ),
         lr,
         settings,
       );
       clock.stop();
       if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
-        throw new ThunderboltError("DIVERGED", `the loss became ${loss} at step ${step}; a lower --lr than ${settings.lr} would do`);
+        throw new ThunderboltError(
+          "DIVERGED",
+          `the loss became ${loss} at step ${step}; a lower --lr than ${settings.lr} would do`,
+        );
       }
       if (losses.push(loss) > SMOOTHING) losses.shift();
-      if (steps === undefined) steps = clock.stepsWithin((options.minutes ?? 0) * 60, learner.step, settings.warmupSteps);
+      if (steps === undefined)
+        steps = clock.stepsWithin((length.minutes ?? 0) * 60, learner.step, settings.warmupSteps);
       const tokensPerSecond = tokensPerStep(config, settings) / clock.secondsPerStep;
-      folder.log({ step: learner.step, tokens: learner.step * tokensPerStep(config, settings), seconds: clock.seconds, loss, lr, gradientNorm, tokensPerSecond });
-      options.onProgress?.({ kind: "step", step: learner.step, steps, loss: mean(), lr, gradientNorm, tokensPerSecond, seconds: clock.seconds });
-      if (options.signal?.aborted) {
+      folder.metrics.log({
+        step: learner.step,
+        tokens: learner.step * tokensPerStep(config, settings),
+        seconds: clock.seconds,
+        loss,
+        lr,
+        gradientNorm,
+        tokensPerSecond,
+      });
+      options.onProgress?.({
+        kind: "step",
+        step: learner.step,
+        steps,
+        loss: mean(),
+        lr,
+        gradientNorm,
+        tokensPerSecond,
+        seconds: clock.seconds,
+      });
+      if (signal?.aborted) {
         save();
-        throw new InterruptedError(learner.step, options.out);
+        throw new InterruptedError(learner.step, out);
       }
       if (learner.step % saveEvery === 0 && learner.step !== steps) save();
     }
-    const score = evaluateTokens(learner.runner, tokenizer.eos, validation.tokens, validation.bytes, "window", (done) =>
-      options.onProgress?.({ kind: "evaluating", done, all: validation.tokens.length }),
-    );
+    // what is trained is safe before the score, which may take long and cannot be interrupted
     const sha256 = save();
+    const all = validation.tokens.length;
+    const scored = (done: number) => options.onProgress?.({ kind: "evaluating", done, all });
+    scored(0);
+    const score = evaluateTokens(learner.runner, tokenizer.eos, validation.tokens, validation.bytes, "window", scored);
     const tokens = learner.step * tokensPerStep(config, settings);
     const result: TrainResult = {
       steps: learner.step,
@@ -110,14 +164,22 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       valPerplexity: score.perplexity,
       sha256,
     };
-    folder.log(result as unknown as Record<string, unknown>);
+    folder.metrics.log(result);
     return result;
   } finally {
     await learner.close();
   }
 }
 
-function fillWindows(corpus: TokenizedStories, sampler: WindowSampler, first: number, batch: number, T: number, ids: Int32Array, targets: Int32Array): void {
+function fillWindows(
+  corpus: TokenizedStories,
+  sampler: WindowSampler,
+  first: number,
+  batch: number,
+  T: number,
+  ids: Int32Array,
+  targets: Int32Array,
+): void {
   for (let b = 0; b < batch; b++) {
     const start = sampler.at(first + b);
     ids.set(corpus.tokens.subarray(start, start + T), b * T);

@@ -47,7 +47,7 @@ export function deriveSettings(base: TrainingSettings, changes: Partial<Training
     const value = changes[name];
     if (value === undefined) continue;
     const { low, high, whole } = ranges[name];
-    if (!(value >= low && value <= high) || (whole && !Number.isInteger(value))) {
+    if (typeof value !== "number" || !(value >= low && value <= high) || (whole && !Number.isInteger(value))) {
       throw new OptionError(
         `${name} is ${value}; it must be ${whole ? "a whole number" : "a number"} from ${low} to ${high}`,
       );
