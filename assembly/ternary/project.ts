@@ -1,7 +1,13 @@
-import { loadLanes, storeLanes } from "../numeric/lanes";
-import { interleaveHigh, interleaveLow, joinHigh, joinLow, storeColumns } from "../numeric/transpose";
+import { loadLanes } from "../numeric/lanes";
+import { storeColumns } from "../numeric/transpose";
 import { PANEL_INPUTS } from "./codes";
-import { NARROW, TABLE_BYTES, WIDE, buildTable } from "./tables";
+import { scatter } from "./scatter";
+import { TABLE_BYTES, addPanel, buildTable } from "./tables";
+
+/** Tokens in the lanes of a wide tile. */
+const WIDE = 16;
+/** Tokens in the lanes of a narrow tile, which serves the last few tokens, and decoding. */
+const NARROW = 4;
 
 /**
  * The table kernel: products of ternary matrices with float32 activations, without a multiplication but the scale.
@@ -59,38 +65,10 @@ function tile(
   memory.fill(yTile, 0, padded(outputs, 4) * bytes);
   for (let panel: usize = 0; panel < panels; panel++) {
     const rows = xTile + panel * PANEL_INPUTS * bytes;
-    for (let group: usize = 0; group < 4; group++) buildTable(scratch + group * TABLE_BYTES, rows + group * 4 * bytes, bytes);
-    addPanel(yTile, codes + ((panel * outputs) << 2), scratch, outputs, bytes);
+    for (let group: usize = 0; group < 4; group++) buildTable<f32>(scratch + group * TABLE_BYTES, rows + group * 4 * bytes, bytes, bytes);
+    addPanel<f32>(yTile, codes + ((panel * outputs) << 2), scratch, outputs, bytes);
   }
-  scatter(y, yStride, yTile, scales, outputsPerScale, tokens, outputs, accumulate, bytes);
-}
-
-// yTile[n] += table0[b0] + table1[b1] + table2[b2] + table3[b3] for the four bytes of row n
-@inline
-function addPanel(yTile: usize, codes: usize, tables: usize, outputs: u32, bytes: usize): void {
-  const table1 = tables + TABLE_BYTES, table2 = tables + 2 * TABLE_BYTES, table3 = tables + 3 * TABLE_BYTES;
-  const mask: u32 = <u32>bytes * 255;
-  const end = yTile + <usize>outputs * bytes;
-  for (let row = yTile; row < end; row += bytes) {
-    const packed = load<u32>(codes);
-    codes += 4;
-    // index times bytes, the shift taken together with the one that brings the byte down
-    const a = tables + ((bytes == 64 ? packed << 6 : packed << 4) & mask);
-    const b = table1 + ((bytes == 64 ? packed >>> 2 : packed >>> 4) & mask);
-    const c = table2 + ((bytes == 64 ? packed >>> 10 : packed >>> 12) & mask);
-    const d = table3 + ((bytes == 64 ? packed >>> 18 : packed >>> 20) & mask);
-    v128.store(row, f32x4.add(v128.load(row), fourSum(v128.load(a), v128.load(b), v128.load(c), v128.load(d))));
-    if (bytes == 64) {
-      v128.store(row, f32x4.add(v128.load(row, 16), fourSum(v128.load(a, 16), v128.load(b, 16), v128.load(c, 16), v128.load(d, 16))), 16);
-      v128.store(row, f32x4.add(v128.load(row, 32), fourSum(v128.load(a, 32), v128.load(b, 32), v128.load(c, 32), v128.load(d, 32))), 32);
-      v128.store(row, f32x4.add(v128.load(row, 48), fourSum(v128.load(a, 48), v128.load(b, 48), v128.load(c, 48), v128.load(d, 48))), 48);
-    }
-  }
-}
-
-@inline
-function fourSum(a: v128, b: v128, c: v128, d: v128): v128 {
-  return f32x4.add(f32x4.add(a, b), f32x4.add(c, d));
+  scatter<f32>(y, yStride, yTile, 0, scales, outputsPerScale, tokens, outputs, accumulate, bytes);
 }
 
 // xTile[k][t] = x[t][k]; tokens and inputs past the end are 0
@@ -113,44 +91,6 @@ function gather(xTile: usize, x: usize, xStride: u32, tokens: u32, inputs: u32, 
       storeColumns(to, bytes, a, b, c, d);
     }
   }
-}
-
-// y[t][n] (+)= scale of n * yTile[n][t]
-@inline
-function scatter(
-  y: usize, yStride: u32, yTile: usize, scales: usize, outputsPerScale: u32,
-  tokens: u32, outputs: u32, accumulate: bool, bytes: usize,
-): void {
-  const stride: usize = <usize>yStride << 2;
-  for (let n: u32 = 0; n < outputs; n += 4) {
-    const left = <i32>(outputs - n);
-    const from = yTile + <usize>n * bytes;
-    const s0 = scaleOf(scales, outputsPerScale, n, outputs), s1 = scaleOf(scales, outputsPerScale, n + 1, outputs);
-    const s2 = scaleOf(scales, outputsPerScale, n + 2, outputs), s3 = scaleOf(scales, outputsPerScale, n + 3, outputs);
-    for (let column: usize = 0; column < bytes; column += 16) {
-      const present = <i32>tokens - <i32>(column >> 2);
-      if (present <= 0) break;
-      const a = f32x4.mul(s0, v128.load(from + column)), b = f32x4.mul(s1, v128.load(from + bytes + column));
-      const c = f32x4.mul(s2, v128.load(from + 2 * bytes + column)), d = f32x4.mul(s3, v128.load(from + 3 * bytes + column));
-      const lowAB = interleaveLow(a, b), highAB = interleaveHigh(a, b);
-      const lowCD = interleaveLow(c, d), highCD = interleaveHigh(c, d);
-      const to = y + (column >> 2) * stride + (<usize>n << 2);
-      put(to, joinLow(lowAB, lowCD), left, accumulate);
-      if (present > 1) put(to + stride, joinHigh(lowAB, lowCD), left, accumulate);
-      if (present > 2) put(to + 2 * stride, joinLow(highAB, highCD), left, accumulate);
-      if (present > 3) put(to + 3 * stride, joinHigh(highAB, highCD), left, accumulate);
-    }
-  }
-}
-
-@inline
-function scaleOf(scales: usize, outputsPerScale: u32, n: u32, outputs: u32): v128 {
-  return v128.load32_splat(scales + ((<usize>min<u32>(n, outputs - 1) / outputsPerScale) << 2));
-}
-
-@inline
-function put(to: usize, lanes: v128, left: i32, accumulate: bool): void {
-  storeLanes(to, accumulate ? f32x4.add(loadLanes(to, left), lanes) : lanes, left);
 }
 
 @inline

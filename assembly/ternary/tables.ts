@@ -1,57 +1,86 @@
 /**
- * The table of one group of four inputs: all 81 sums c0 x0 + c1 x1 + c2 x2 + c3 x3 with c in {0, +1, -1}, for 4 or
- * 16 tokens in lanes. The packed byte of four codes is the index, so entries lie 16 or 64 bytes apart and three of
- * four index values of a digit are used.
+ * The table of one group of four inputs: all 81 sums c0 x0 + c1 x1 + c2 x2 + c3 x3 with c in {0, +1, -1}, tokens in
+ * lanes. The packed byte of four codes is the index, so three of four values of each digit are used.
+ *
+ * T is f32 for float32 inputs (4 or 16 tokens), i16 for int8 ones (8 or 32 tokens), whose sums are at most 4 * 127.
+ * `bytes` is that of an entry, 16 (narrow) or 64 (wide); callers pass a constant and get code of their own.
  */
 
-/** One past the largest table index, code 2 (-1) in all four places. */
-export const TABLE_ENTRIES = 171;
-
-/** Tokens in the lanes of a wide tile. */
-export const WIDE = 16;
-/** Tokens in the lanes of a narrow tile, which serves the last few tokens, and decoding. */
-export const NARROW = 4;
-
-/** Bytes of a wide table; narrow ones lie equally far apart. */
-export const TABLE_BYTES = TABLE_ENTRIES * WIDE * 4;
+/** Bytes of a table of wide entries, up to code 2 (-1) in all four places; narrow ones lie equally far apart. */
+export const TABLE_BYTES = 171 * 64;
 
 /**
- * Fills the table at `table` from four rows of `entryBytes` bytes (16 or 64) at `inputs`.
+ * Fills the table at `table` from four rows of inputs, `stride` bytes apart.
  * The sum is (c0 x0 + c1 x1) + (c2 x2 + c3 x3): nine sums of the first pair are kept in registers and added to each
  * of the nine of the second.
  */
 @inline
-export function buildTable(table: usize, inputs: usize, entryBytes: usize): void {
-  for (let column: usize = 0; column < entryBytes; column += 16) {
-    const x = inputs + column;
-    const x0 = v128.load(x), x1 = v128.load(x + entryBytes);
-    const x2 = v128.load(x + 2 * entryBytes), x3 = v128.load(x + 3 * entryBytes);
-    const zero = f32x4.splat(0);
-    const pairs = table + column;
+export function buildTable<T>(table: usize, inputs: usize, stride: usize, bytes: usize): void {
+  for (let column: usize = 0; column < bytes; column += 16) {
+    const x = inputs + (isFloat<T>() ? column : column >> 1);
+    const x0 = inputLanes<T>(x), x1 = inputLanes<T>(x + stride);
+    const x2 = inputLanes<T>(x + 2 * stride), x3 = inputLanes<T>(x + 3 * stride);
+    const entries = table + column;
     // the nine sums of the second pair, at indices c2 * 16 + c3 * 64
-    addNine(pairs, entryBytes, x0, x1, zero);
-    addNine(pairs + 16 * entryBytes, entryBytes, x0, x1, x2);
-    addNine(pairs + 32 * entryBytes, entryBytes, x0, x1, f32x4.neg(x2));
-    addNine(pairs + 64 * entryBytes, entryBytes, x0, x1, x3);
-    addNine(pairs + 80 * entryBytes, entryBytes, x0, x1, f32x4.add(x2, x3));
-    addNine(pairs + 96 * entryBytes, entryBytes, x0, x1, f32x4.sub(x3, x2));
-    addNine(pairs + 128 * entryBytes, entryBytes, x0, x1, f32x4.neg(x3));
-    addNine(pairs + 144 * entryBytes, entryBytes, x0, x1, f32x4.sub(x2, x3));
-    addNine(pairs + 160 * entryBytes, entryBytes, x0, x1, f32x4.neg(f32x4.add(x2, x3)));
+    addNine<T>(entries, bytes, x0, x1, v128.splat<T>(0));
+    addNine<T>(entries + 16 * bytes, bytes, x0, x1, x2);
+    addNine<T>(entries + 32 * bytes, bytes, x0, x1, v128.neg<T>(x2));
+    addNine<T>(entries + 64 * bytes, bytes, x0, x1, x3);
+    addNine<T>(entries + 80 * bytes, bytes, x0, x1, v128.add<T>(x2, x3));
+    addNine<T>(entries + 96 * bytes, bytes, x0, x1, v128.sub<T>(x3, x2));
+    addNine<T>(entries + 128 * bytes, bytes, x0, x1, v128.neg<T>(x3));
+    addNine<T>(entries + 144 * bytes, bytes, x0, x1, v128.sub<T>(x2, x3));
+    addNine<T>(entries + 160 * bytes, bytes, x0, x1, v128.neg<T>(v128.add<T>(x2, x3)));
   }
+}
+
+@inline
+function inputLanes<T>(x: usize): v128 {
+  return isFloat<T>() ? v128.load(x) : v128.load8x8_s(x);
 }
 
 // entries c0 + 4 c1 from `entry` on
 @inline
-function addNine(entry: usize, entryBytes: usize, x0: v128, x1: v128, second: v128): void {
-  const sum = f32x4.add(x0, x1), difference = f32x4.sub(x0, x1);
+function addNine<T>(entry: usize, bytes: usize, x0: v128, x1: v128, second: v128): void {
+  const sum = v128.add<T>(x0, x1), difference = v128.sub<T>(x0, x1);
   v128.store(entry, second);
-  v128.store(entry + entryBytes, f32x4.add(second, x0));
-  v128.store(entry + 2 * entryBytes, f32x4.sub(second, x0));
-  v128.store(entry + 4 * entryBytes, f32x4.add(second, x1));
-  v128.store(entry + 5 * entryBytes, f32x4.add(second, sum));
-  v128.store(entry + 6 * entryBytes, f32x4.sub(second, difference));
-  v128.store(entry + 8 * entryBytes, f32x4.sub(second, x1));
-  v128.store(entry + 9 * entryBytes, f32x4.add(second, difference));
-  v128.store(entry + 10 * entryBytes, f32x4.sub(second, sum));
+  v128.store(entry + bytes, v128.add<T>(second, x0));
+  v128.store(entry + 2 * bytes, v128.sub<T>(second, x0));
+  v128.store(entry + 4 * bytes, v128.add<T>(second, x1));
+  v128.store(entry + 5 * bytes, v128.add<T>(second, sum));
+  v128.store(entry + 6 * bytes, v128.sub<T>(second, difference));
+  v128.store(entry + 8 * bytes, v128.sub<T>(second, x1));
+  v128.store(entry + 9 * bytes, v128.add<T>(second, difference));
+  v128.store(entry + 10 * bytes, v128.sub<T>(second, sum));
+}
+
+/**
+ * sums[n] += table0[b0] + table1[b1] + table2[b2] + table3[b3] for the four bytes of each of `outputs` rows of a panel
+ * of codes. sums: a row of `bytes` an output; tables: four, TABLE_BYTES apart.
+ */
+@inline
+export function addPanel<T>(sums: usize, codes: usize, tables: usize, outputs: u32, bytes: usize): void {
+  const table1 = tables + TABLE_BYTES, table2 = tables + 2 * TABLE_BYTES, table3 = tables + 3 * TABLE_BYTES;
+  const mask: u32 = <u32>bytes * 255;
+  const end = sums + <usize>outputs * bytes;
+  for (let row = sums; row < end; row += bytes) {
+    const packed = load<u32>(codes);
+    codes += 4;
+    // index times bytes, the shift taken together with the one that brings the byte down
+    const a = tables + ((bytes == 64 ? packed << 6 : packed << 4) & mask);
+    const b = table1 + ((bytes == 64 ? packed >>> 2 : packed >>> 4) & mask);
+    const c = table2 + ((bytes == 64 ? packed >>> 10 : packed >>> 12) & mask);
+    const d = table3 + ((bytes == 64 ? packed >>> 18 : packed >>> 20) & mask);
+    v128.store(row, v128.add<T>(v128.load(row), fourSum<T>(v128.load(a), v128.load(b), v128.load(c), v128.load(d))));
+    if (bytes == 64) {
+      v128.store(row, v128.add<T>(v128.load(row, 16), fourSum<T>(v128.load(a, 16), v128.load(b, 16), v128.load(c, 16), v128.load(d, 16))), 16);
+      v128.store(row, v128.add<T>(v128.load(row, 32), fourSum<T>(v128.load(a, 32), v128.load(b, 32), v128.load(c, 32), v128.load(d, 32))), 32);
+      v128.store(row, v128.add<T>(v128.load(row, 48), fourSum<T>(v128.load(a, 48), v128.load(b, 48), v128.load(c, 48), v128.load(d, 48))), 48);
+    }
+  }
+}
+
+@inline
+function fourSum<T>(a: v128, b: v128, c: v128, d: v128): v128 {
+  return v128.add<T>(v128.add<T>(a, b), v128.add<T>(c, d));
 }
