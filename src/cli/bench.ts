@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import { Command } from "commander";
 import { OptionError } from "../engine/errors.ts";
-import { benchmark } from "../run/benchmark.ts";
+import { type BenchmarkOptions, benchmark } from "../run/benchmark.ts";
 import { kernelsAsked, kernelsOption, number } from "./options.ts";
 import { count, printResult } from "./output.ts";
 
@@ -10,17 +10,19 @@ export function benchCommand(): Command {
   return new Command("bench")
     .description("Measure this machine: kernels, training, decoding, reading of prompts.")
     .option("--preset <name>", "tiny, small or v5", "tiny")
+    .option("--activations <kind>", "float32 or int8; by default the preset's")
     .option("--workers <w>", "threads of the training figure (default all cores)", number, availableParallelism())
     .option("--seconds <s>", "time for each figure", number, 1)
     .option(...kernelsOption)
     .option("--json", "print the result as one JSON object")
     .addHelpText("after", "\nExample:\n  $ thunderbolt bench --preset v5 --workers 1 --seconds 5")
-    .action(async (flags: { preset: string; workers: number; seconds: number; kernels?: string; json?: boolean }) => {
-      const { preset, workers, seconds } = flags;
+    .action(async (flags: BenchmarkOptions & { json?: boolean }) => {
+      const { json, ...options } = flags;
+      const { preset, seconds } = options;
       if (!(seconds > 0 && seconds <= 600))
         throw new OptionError(`seconds is ${seconds}; it must be a number above 0, to 600`);
-      const result = await benchmark({ preset, workers, seconds, kernels: kernelsAsked(flags.kernels) });
-      printResult(flags.json, result, () =>
+      const result = await benchmark({ ...options, kernels: kernelsAsked(options.kernels) });
+      printResult(json, result, () =>
         [
           `${result.runtime}, kernels ${result.kernelSet}; billions of multiply-adds a second on one core:`,
           ...Object.entries(result.kernels).map(([name, gmacs]) => `  ${name.padEnd(24)} ${gmacs.toFixed(1)}`),
