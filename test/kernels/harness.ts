@@ -189,3 +189,58 @@ export function size(most = 40): fc.Arbitrary<number> {
 
 /** A seed for {@link uniforms}. */
 export const seed = fc.nat();
+
+/** An array whose address is given from element `skip` on: what lies before is the row before. */
+export interface Skipped<V extends Values> {
+  values: V;
+  skip: number;
+}
+
+/** What a kernel is given an address of: an array, part of one, or so many bytes of scratch. */
+export type Operand<V extends Values> = V | Skipped<V> | { scratch: number };
+
+/** Calls kernel(outputs.., inputs.., numbers..) and gives what the outputs then hold. */
+export function run<V extends Values>(
+  kernel: (...args: number[]) => unknown,
+  outputs: readonly Operand<V>[],
+  inputs: readonly Operand<Values>[],
+  ...numbers: number[]
+): V[] {
+  return onBench((bench) => {
+    const results: Block<V>[] = [];
+    const addresses = outputs.map((operand) =>
+      addressOf(operand, bench, (values) => {
+        const block = bench.output(values);
+        results.push(block);
+        return block;
+      }),
+    );
+    addresses.push(...inputs.map((operand) => addressOf(operand, bench, (values) => bench.input(values))));
+    kernel(...addresses, ...numbers);
+    return results.map((block) => block.read());
+  });
+}
+
+function addressOf<V extends Values>(operand: Operand<V>, bench: Bench, place: (values: V) => Block<V>): number {
+  if ("scratch" in operand) return bench.scratch(operand.scratch);
+  if (isArray(operand)) return place(operand).address;
+  return place(operand.values).address + operand.skip * operand.values.BYTES_PER_ELEMENT;
+}
+
+function isArray<V extends Values>(operand: V | Skipped<V>): operand is V {
+  return ArrayBuffer.isView(operand);
+}
+
+/** The operands as a naive sibling takes them: float32 widened by `of`; scratch, which it does not need, left out. */
+export function naively(
+  operands: readonly Operand<Values>[],
+  of: (values: Float32Array) => Float64Array = wide,
+): (Values | Skipped<Values>)[] {
+  const widen = (values: Values): Values => (values instanceof Float32Array ? of(values) : values);
+  const result: (Values | Skipped<Values>)[] = [];
+  for (const operand of operands) {
+    if ("scratch" in operand) continue;
+    result.push(isArray(operand) ? widen(operand) : { values: widen(operand.values), skip: operand.skip });
+  }
+  return result;
+}
