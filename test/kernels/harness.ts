@@ -222,13 +222,17 @@ export function run<V extends Values>(
 }
 
 function addressOf<V extends Values>(operand: Operand<V>, bench: Bench, place: (values: V) => Block<V>): number {
-  if ("scratch" in operand) return bench.scratch(operand.scratch);
-  if (isArray(operand)) return place(operand).address;
+  if (isScratch(operand)) return bench.scratch(operand.scratch);
+  if (!isSkipped(operand)) return place(operand).address;
   return place(operand.values).address + operand.skip * operand.values.BYTES_PER_ELEMENT;
 }
 
-function isArray<V extends Values>(operand: V | Skipped<V>): operand is V {
-  return ArrayBuffer.isView(operand);
+function isScratch<V extends Values>(operand: Operand<V>): operand is { scratch: number } {
+  return "scratch" in operand;
+}
+
+function isSkipped<V extends Values>(operand: V | Skipped<V>): operand is Skipped<V> {
+  return "skip" in operand;
 }
 
 /** The operands as a naive sibling takes them: float32 widened by `of`; scratch, which it does not need, left out. */
@@ -239,8 +243,8 @@ export function naively(
   const widen = (values: Values): Values => (values instanceof Float32Array ? of(values) : values);
   const result: (Values | Skipped<Values>)[] = [];
   for (const operand of operands) {
-    if ("scratch" in operand) continue;
-    result.push(isArray(operand) ? widen(operand) : { values: widen(operand.values), skip: operand.skip });
+    if (isScratch(operand)) continue;
+    result.push(isSkipped(operand) ? { values: widen(operand.values), skip: operand.skip } : widen(operand));
   }
   return result;
 }
