@@ -62,8 +62,9 @@ export class Bench {
   check(): void {
     const all = new Uint8Array(memory.buffer);
     for (const { address, bytes, what } of this.#unchanged) {
+      if (Buffer.compare(bytes, all.subarray(address, address + bytes.length)) === 0) continue;
       const i = bytes.findIndex((byte, at) => all[address + at] !== byte);
-      if (i >= 0) throw new Error(`${what} at byte ${i} of ${bytes.length}`);
+      throw new Error(`${what} at byte ${i} of ${bytes.length}`);
     }
   }
 
@@ -189,3 +190,62 @@ export function size(most = 40): fc.Arbitrary<number> {
 
 /** A seed for {@link uniforms}. */
 export const seed = fc.nat();
+
+/** An array whose address is given from element `skip` on: what lies before is the row before. */
+export interface Skipped<V extends Values> {
+  values: V;
+  skip: number;
+}
+
+/** What a kernel is given an address of: an array, part of one, or so many bytes of scratch. */
+export type Operand<V extends Values> = V | Skipped<V> | { scratch: number };
+
+/** Calls kernel(outputs.., inputs.., numbers..) and gives what the outputs then hold. */
+export function run<V extends Values>(
+  kernel: (...args: number[]) => unknown,
+  outputs: readonly Operand<V>[],
+  inputs: readonly Operand<Values>[],
+  ...numbers: number[]
+): V[] {
+  return onBench((bench) => {
+    const results: Block<V>[] = [];
+    const addresses = outputs.map((operand) =>
+      addressOf(operand, bench, (values) => {
+        const block = bench.output(values);
+        results.push(block);
+        return block;
+      }),
+    );
+    addresses.push(...inputs.map((operand) => addressOf(operand, bench, (values) => bench.input(values))));
+    kernel(...addresses, ...numbers);
+    return results.map((block) => block.read());
+  });
+}
+
+function addressOf<V extends Values>(operand: Operand<V>, bench: Bench, place: (values: V) => Block<V>): number {
+  if (isScratch(operand)) return bench.scratch(operand.scratch);
+  if (!isSkipped(operand)) return place(operand).address;
+  return place(operand.values).address + operand.skip * operand.values.BYTES_PER_ELEMENT;
+}
+
+function isScratch<V extends Values>(operand: Operand<V>): operand is { scratch: number } {
+  return "scratch" in operand;
+}
+
+function isSkipped<V extends Values>(operand: V | Skipped<V>): operand is Skipped<V> {
+  return "skip" in operand;
+}
+
+/** The operands as a naive sibling takes them: float32 widened by `of`; scratch, which it does not need, left out. */
+export function naively(
+  operands: readonly Operand<Values>[],
+  of: (values: Float32Array) => Float64Array = wide,
+): (Values | Skipped<Values>)[] {
+  const widen = (values: Values): Values => (values instanceof Float32Array ? of(values) : values);
+  const result: (Values | Skipped<Values>)[] = [];
+  for (const operand of operands) {
+    if (isScratch(operand)) continue;
+    result.push(isSkipped(operand) ? { values: widen(operand.values), skip: operand.skip } : widen(operand));
+  }
+  return result;
+}

@@ -1,0 +1,38 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+
+const targets = ["simd", "single"] as const;
+const texts = Object.fromEntries(
+  targets.map((target) => [target, readFileSync(new URL(`../../wasm-build/${target}.wat`, import.meta.url), "utf8")]),
+);
+
+// workers share one memory: data, a stack pointer or a heap would be shared too, unguarded
+describe.each(targets)("the module %s", (target) => {
+  const text = texts[target];
+  const lines = (pattern: RegExp): string[] => text.match(pattern) ?? [];
+
+  test("has functions to judge", () => {
+    expect(lines(/\(func \$/g).length).toBeGreaterThan(20);
+  });
+
+  test("brings no data of its own", () => {
+    expect(lines(/\((data|elem|start|table)\b.*/g)).toEqual([]);
+  });
+
+  test("keeps nothing between calls", () => {
+    expect(lines(/\(global\b.*\(mut\b.*/g)).toEqual([]);
+  });
+
+  test("imports the memory and nothing else", () => {
+    expect(lines(/\(import\b.*/g)).toEqual([expect.stringContaining('"env" "memory"')]);
+    expect(/\(import "env" "memory" \(memory .*\bshared\)\)/.test(text)).toBe(target === "simd");
+  });
+
+  test("uses no relaxed instruction, whose result is the host's choice", () => {
+    expect(lines(/\w+\.relaxed_\w+/g)).toEqual([]);
+  });
+
+  test("ships no naive sibling", () => {
+    expect(lines(/naive\w*/g)).toEqual([]);
+  });
+});
