@@ -173,11 +173,11 @@ describe("sums", () => {
     );
   });
 
-  test("the clip coefficient leaves short gradients alone and brings long ones to the limit", () => {
-    expect(kernels.clipCoefficient(0, 1)).toBe(1);
-    expect(kernels.clipCoefficient(0.81, 1)).toBe(1);
-    expect(kernels.clipCoefficient(16, 1)).toBe(Math.fround(1 / (4 + 1e-6)));
-    expect(kernels.clipCoefficient(16, 2)).toBe(Math.fround(2 / (4 + 1e-6)));
-    expect(kernels.clipCoefficient(NaN, 1)).toBeNaN();
+  test("the gradient norm is the root of its parts", () => {
+    const norm = (squares: number[]) =>
+      onBench((bench) => kernels.gradientNorm(bench.input(Float64Array.from(squares)).address, squares.length));
+    expect(norm([])).toBe(0);
+    expect(norm([9, 16])).toBe(5);
+    expect(norm([1, Number.NaN])).toBeNaN();
   });
 });
