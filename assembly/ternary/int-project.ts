@@ -1,4 +1,5 @@
 import { PANEL_INPUTS } from "./codes";
+import { intTernaryDecode, intTernaryDecodeScratchBytes } from "./int-decode";
 import { scatter } from "./scatter";
 import { TABLE_BYTES, addPanel, buildTable } from "./tables";
 
@@ -15,21 +16,26 @@ const SAFE_PANELS: usize = 16;
  */
 
 /** Bytes of scratch that {@link intTernaryForward} needs: four tables, a tile of int16 sums, one of int32 totals. */
-export function intTernaryScratchBytes(outputs: u32): usize {
-  return 4 * TABLE_BYTES + ((<usize>outputs + 3) & ~3) * (WIDE * 6);
+export function intTernaryScratchBytes(outputs: u32, inputs: u32): usize {
+  const tables = 4 * TABLE_BYTES + ((<usize>outputs + 3) & ~3) * (WIDE * 6);
+  return max<usize>(tables, intTernaryDecodeScratchBytes(inputs));
 }
 
 /**
  * y[t][n] (+)= scale of n * tokenScales[t] * sum_k W[n][k] q[k][t] for W in {-1, 0, 1} and |q| <= 127.
  *
  * y: tokens x `outputs` in rows of `yStride` floats; q: see quantize.ts, `stride` bytes a row, readable to the
- * next multiple of 16 rows; codes and scales as for ternaryForward.
+ * next multiple of 16 rows; codes (readable for 15 rows more) and scales as for ternaryForward.
  */
 export function intTernaryForward(
   y: usize, yStride: u32, q: usize, stride: u32, tokenScales: usize,
   codes: usize, scales: usize, outputsPerScale: u32,
   tokens: u32, outputs: u32, inputs: u32, accumulate: bool, scratch: usize,
 ): void {
+  if (tokens == 1) {
+    intTernaryDecode(y, q, stride, load<f32>(tokenScales), codes, scales, outputsPerScale, outputs, inputs, accumulate, scratch);
+    return;
+  }
   let t: u32 = 0;
   while (t < tokens) {
     const left = tokens - t;

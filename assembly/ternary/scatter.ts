@@ -38,8 +38,9 @@ function sumLanes<T>(sums: usize): v128 {
   return isFloat<T>() ? v128.load(sums) : f32x4.convert_i32x4_s(v128.load(sums));
 }
 
+/** The scale of output n, in all lanes. */
 @inline
-function scaleOf(scales: usize, outputsPerScale: u32, n: u32, outputs: u32): v128 {
+export function scaleOf(scales: usize, outputsPerScale: u32, n: u32, outputs: u32): v128 {
   return v128.load32_splat(scales + ((<usize>min<u32>(n, outputs - 1) / outputsPerScale) << 2));
 }
 

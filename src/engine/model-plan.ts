@@ -54,7 +54,7 @@ export function planModel(arena: Arena, kernels: Kernels, config: ModelConfig, t
   const C = config.nHeads * config.dHead;
   const table = parameterTable(config);
 
-  const codeBytes = (outputs: number, inputs: number) => Math.ceil(inputs / ROW_GROUP) * outputs * 4;
+  const codeBytes = (outputs: number, inputs: number) => (Math.ceil(inputs / ROW_GROUP) * outputs + ROW_GROUP) * 4;
   const spareCodesT = training
     ? 0
     : arena.reserve(Math.max(codeBytes(C, D), codeBytes(D, C), codeBytes(D, F), codeBytes(F, D)));

@@ -122,7 +122,7 @@ export function planWorkspace(
   const stride = kernels.slotStride(capacity) >>> 0;
   const scratch = Math.max(
     kernels.denseScratchBytes(),
-    ...products.map(([outputs]) => kernels.intTernaryScratchBytes(outputs) >>> 0),
+    ...products.map(([outputs, inputs]) => kernels.intTernaryScratchBytes(outputs, inputs) >>> 0),
     ...(training ? [D, C, F].map((inputs) => kernels.intWeightGradientScratchBytes(inputs, stride) >>> 0) : []),
     ...products.map(([outputs, inputs]) => kernels.ternaryScratchBytes(outputs, inputs) >>> 0),
     ...(training ? [D, C, F].map((inputs) => kernels.weightGradientScratchBytes(inputs) >>> 0) : []),

@@ -23,7 +23,7 @@ export function benchmarkKernels(compiled: CompiledKernels, seconds: number): Re
   const scratch = arena.reserve(
     Math.max(
       planner.ternaryScratchBytes(F, F) >>> 0,
-      planner.intTernaryScratchBytes(F) >>> 0,
+      planner.intTernaryScratchBytes(F, F) >>> 0,
       planner.weightGradientScratchBytes(F) >>> 0,
       planner.intWeightGradientScratchBytes(F, T) >>> 0,
       planner.denseScratchBytes() >>> 0,

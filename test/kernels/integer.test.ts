@@ -80,7 +80,7 @@ describe("intTernaryForward", () => {
             all,
             inputs,
             accumulate,
-            bench.scratch(kernels.intTernaryScratchBytes(all) >>> 0),
+            bench.scratch(kernels.intTernaryScratchBytes(all, inputs) >>> 0),
           );
           return y.read();
         });
