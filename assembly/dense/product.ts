@@ -39,6 +39,10 @@ export function denseForward(
   for (let k: u32 = 0; k < depth; k += blockDepth) {
     const depthHere = min<u32>(blockDepth, depth - k);
     const add = accumulate || k > 0;
+    if (rows == 1) {
+      multiplyRow(c, a + ((<usize>k * depthStride) << 2), depthStride, panels + <usize>k * (PANEL_COLUMNS * 4), <usize>depth * (PANEL_COLUMNS * 4), columns, depthHere, add);
+      continue;
+    }
     for (let m: u32 = 0; m < rows; m += ROW_BLOCK) {
       const rowsHere = min<u32>(ROW_BLOCK, rows - m);
       packRows(packed, a + ((<usize>m * rowStride + <usize>k * depthStride) << 2), rowStride, depthStride, rowsHere, depthHere);
@@ -94,6 +98,40 @@ function multiplyPanels(c: usize, strideC: usize, a: usize, b: usize, depth: u32
   c = storeRow(c, strideC, c20, c21);
   c = storeRow(c, strideC, c30, c31);
   storeRow(c, strideC, c40, c41);
+}
+
+// One row of C, the same sums: four panels at a time, since one would wait for each addition.
+function multiplyRow(
+  c: usize, a: usize, depthStride: u32, panels: usize, panelBytes: usize, columns: u32, depth: u32, add: bool,
+): void {
+  const step: usize = <usize>depthStride << 2;
+  const last = panels + ((<usize>columns + PANEL_COLUMNS - 1) / PANEL_COLUMNS - 1) * panelBytes;
+  for (let n: u32 = 0; n < columns; n += 4 * PANEL_COLUMNS) {
+    // past the end the last panel again, whose sums are dropped
+    let b0 = panels, b1 = min<usize>(last, b0 + panelBytes), b2 = min<usize>(last, b0 + 2 * panelBytes), b3 = min<usize>(last, b0 + 3 * panelBytes);
+    let s00 = f32x4.splat(0), s01 = f32x4.splat(0), s10 = f32x4.splat(0), s11 = f32x4.splat(0);
+    let s20 = f32x4.splat(0), s21 = f32x4.splat(0), s30 = f32x4.splat(0), s31 = f32x4.splat(0);
+    const end = b0 + <usize>depth * (PANEL_COLUMNS * 4);
+    for (let at = a; b0 < end; at += step) {
+      const x = v128.load32_splat(at);
+      s00 = multiplyAdd(s00, x, v128.load(b0)), s01 = multiplyAdd(s01, x, v128.load(b0, 16));
+      s10 = multiplyAdd(s10, x, v128.load(b1)), s11 = multiplyAdd(s11, x, v128.load(b1, 16));
+      s20 = multiplyAdd(s20, x, v128.load(b2)), s21 = multiplyAdd(s21, x, v128.load(b2, 16));
+      s30 = multiplyAdd(s30, x, v128.load(b3)), s31 = multiplyAdd(s31, x, v128.load(b3, 16));
+      b0 += PANEL_COLUMNS * 4, b1 += PANEL_COLUMNS * 4, b2 += PANEL_COLUMNS * 4, b3 += PANEL_COLUMNS * 4;
+    }
+    putColumns(c, s00, s01, n, columns, add);
+    putColumns(c, s10, s11, n + PANEL_COLUMNS, columns, add);
+    putColumns(c, s20, s21, n + 2 * PANEL_COLUMNS, columns, add);
+    putColumns(c, s30, s31, n + 3 * PANEL_COLUMNS, columns, add);
+    panels += 4 * panelBytes;
+  }
+}
+
+@inline
+function putColumns(c: usize, low: v128, high: v128, n: u32, columns: u32, add: bool): void {
+  if (n < columns) putLanes(c + (<usize>n << 2), low, columns - n, add);
+  if (n + 4 < columns) putLanes(c + (<usize>(n + 4) << 2), high, columns - n - 4, add);
 }
 
 // two roundings, never a fused one: fusing is the host's choice and would differ between hosts

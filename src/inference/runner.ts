@@ -95,18 +95,17 @@ export class Runner {
   }
 }
 
+/** Tokens that a causal model reads at a time: enough to fill the kernels' lanes; the bits do not depend on it. */
+const CHUNK = 256;
+
 /**
  * Makes a runner with a memory of its own from the parameters' values.
  *
- * @param capacity tokens that one call can take; by default a training window, which `headNorm: "window"` needs.
  * @throws MemoryError for a model that does not fit; what `values` throws.
  */
-export function createRunner(
-  compiled: CompiledKernels,
-  config: ModelConfig,
-  values: Values,
-  capacity = config.seqLen,
-): Runner {
+export function createRunner(compiled: CompiledKernels, config: ModelConfig, values: Values): Runner {
+  // headNorm "window" needs its window whole
+  const capacity = config.headNorm === "window" ? config.seqLen : Math.min(config.seqLen, CHUNK);
   const planner = instantiateKernels(compiled, createMemory(compiled.set, 1));
   const arena = new Arena();
   const model = planModel(arena, planner, config, false);
