@@ -51,7 +51,7 @@ describe.each(fixtures.map((fixture) => [fixture.name, fixture] as const))("%s",
   const { seqLen: T, vocabSize: V } = fixture.config;
 
   test("logits and loss", () => {
-    const runner = createRunner(compiled, fixture.config, fixture.parameters);
+    const runner = createRunner(compiled, fixture.config, fixture.parameters, T);
     const expected = fixture.floats("logits");
     let nats = 0;
     for (let b = 0; b < fixture.batch; b++) {

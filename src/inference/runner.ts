@@ -101,11 +101,15 @@ const CHUNK = 256;
 /**
  * Makes a runner with a memory of its own from the parameters' values.
  *
+ * @param capacity tokens that one call can take; `headNorm: "window"` needs its window whole.
  * @throws MemoryError for a model that does not fit; what `values` throws.
  */
-export function createRunner(compiled: CompiledKernels, config: ModelConfig, values: Values): Runner {
-  // headNorm "window" needs its window whole
-  const capacity = config.headNorm === "window" ? config.seqLen : Math.min(config.seqLen, CHUNK);
+export function createRunner(
+  compiled: CompiledKernels,
+  config: ModelConfig,
+  values: Values,
+  capacity = config.headNorm === "window" ? config.seqLen : Math.min(config.seqLen, CHUNK),
+): Runner {
   const planner = instantiateKernels(compiled, createMemory(compiled.set, 1));
   const arena = new Arena();
   const model = planModel(arena, planner, config, false);
