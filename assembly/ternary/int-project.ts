@@ -17,7 +17,7 @@ const SAFE_PANELS: usize = 16;
 
 /** Bytes of scratch that {@link intTernaryForward} needs: four tables, a tile of int16 sums, one of int32 totals. */
 export function intTernaryScratchBytes(outputs: u32, inputs: u32): usize {
-  const tables = 4 * TABLE_BYTES + ((<usize>outputs + 3) & ~3) * (WIDE * 6);
+  const tables = 4 * TABLE_BYTES + ((<usize>outputs + 3) & ~3) * (<usize>WIDE * 6);
   return max<usize>(tables, intTernaryDecodeScratchBytes(inputs));
 }
 
