@@ -8,6 +8,7 @@ import {
   kernels,
   magnitudes,
   onBench,
+  run,
   seed,
   size,
   spread,
@@ -101,6 +102,24 @@ const shapes = fc.record({
   bFlipped: fc.boolean(),
   gap: fc.constantFrom(0, 3),
   seed,
+});
+
+describe("packColumns", () => {
+  test("lays columns out in panels of 8, those past the end 0", () => {
+    fc.assert(
+      fc.property(size(12), size(20), fc.boolean(), fc.constantFrom(0, 3), (depth, columns, flipped, gap) => {
+        const b = matrix(uniforms(depth), columns, depth, flipped, gap);
+        const floats = (kernels.columnPanelBytes(depth, columns) >>> 0) / 4;
+        const pack = (to: number, from: number) => kernels.packColumns(to, from, b.deep, b.across, depth, columns);
+        const [panels] = run(pack, [new Float32Array(floats).fill(NaN)], [b.values]);
+        const expected = panels.map((_, i) => {
+          const [k, n] = [Math.floor(i / 8) % depth, Math.floor(i / 8 / depth) * 8 + (i % 8)];
+          return n < columns ? b.values[k * b.deep + n * b.across] : 0;
+        });
+        expectSameBits(panels, expected);
+      }),
+    );
+  });
 });
 
 describe("denseForward", () => {
