@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { type ModelConfig, parseConfig } from "../src/engine/config.ts";
-import type { Values } from "../src/engine/tensors.ts";
+import type { Values } from "../src/formats/parameter-values.ts";
 import { float32Values, integerValues, readSafetensors, type TensorView } from "../src/formats/safetensors.ts";
 
 const folder = process.env.THUNDERBOLT_FIXTURES ?? new URL("fixtures", import.meta.url).pathname;

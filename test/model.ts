@@ -1,6 +1,6 @@
 import { type ModelConfig, parseConfig } from "../src/engine/config.ts";
 import { compileKernels } from "../src/engine/module.ts";
-import type { Values } from "../src/engine/tensors.ts";
+import type { Values } from "../src/formats/parameter-values.ts";
 import { createRunner, type Runner } from "../src/inference/runner.ts";
 import { Learner } from "../src/train/learner.ts";
 

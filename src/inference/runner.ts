@@ -3,7 +3,6 @@ import type { ModelConfig } from "../engine/config.ts";
 import { type ModelPlan, planModel, writeModelRecords } from "../engine/model-plan.ts";
 import { type CompiledKernels, createMemory, instantiateKernels, type Kernels } from "../engine/module.ts";
 import { packWhole } from "../engine/pack.ts";
-import type { Values } from "../engine/tensors.ts";
 import {
   LOGIT_ROWS,
   planTape,
@@ -12,6 +11,7 @@ import {
   type WorkspacePlan,
   writeWorkspaceRecords,
 } from "../engine/workspace-plan.ts";
+import type { Values } from "../formats/parameter-values.ts";
 
 /**
  * Runs tokens through a model in one workspace of a memory: the forward pass that sessions, evaluation, the audit and

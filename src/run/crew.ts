@@ -1,5 +1,5 @@
 import type { KernelSet } from "../engine/module.ts";
-import { type CrewFactory, inPlaceCrew } from "../workers/crew.ts";
+import { type CrewFactory, inPlaceCrew } from "../train/crew.ts";
 import { piscinaCrew } from "../workers/piscina-crew.ts";
 
 /**

@@ -1,7 +1,7 @@
 import type { ModelConfig, Preset } from "../engine/config.ts";
 import { OptionError, ThunderboltError } from "../engine/errors.ts";
+import type { CrewFactory } from "../train/crew.ts";
 import type { TrainingSettings } from "../train/settings.ts";
-import type { CrewFactory } from "../workers/crew.ts";
 
 /** What to train, on what, for how long. */
 export interface TrainOptions extends Partial<TrainingSettings> {

@@ -2,9 +2,9 @@ import type { PlacedParameter } from "../engine/model-plan.ts";
 import { type CompiledKernels, createMemory, instantiateKernels, type Kernels } from "../engine/module.ts";
 import { packWhole } from "../engine/pack.ts";
 import { hash32 } from "../engine/random.ts";
-import type { Values } from "../engine/tensors.ts";
+import type { Values } from "../formats/parameter-values.ts";
 import { Runner } from "../inference/runner.ts";
-import { type Crew, type CrewFactory, inPlaceCrew } from "../workers/crew.ts";
+import { type Crew, type CrewFactory, inPlaceCrew } from "./crew.ts";
 import { planTraining, type TrainingPlan, type TrainingShape, writeTrainingRecords } from "./plan.ts";
 
 /** The settings of a step that stay the same during a run. */

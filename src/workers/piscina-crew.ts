@@ -1,5 +1,5 @@
 import { Piscina } from "piscina";
-import type { CrewFactory, Share } from "./crew.ts";
+import type { CrewFactory, Share } from "../train/crew.ts";
 
 /**
  * A crew of threads: a piscina pool whose workers share one memory and one compiled module. A phase is one task for

@@ -1,5 +1,5 @@
 import { workerData } from "piscina";
-import { type CrewJob, type Share, shareRunner } from "./crew.ts";
+import { type CrewJob, type Share, shareRunner } from "../train/crew.ts";
 
 const runShare = shareRunner(workerData as CrewJob);
 

@@ -1,6 +1,6 @@
-import { float32Values, type TensorView } from "../formats/safetensors.ts";
-import { FormatError } from "./errors.ts";
-import type { Parameter } from "./parameters.ts";
+import { FormatError } from "../engine/errors.ts";
+import type { Parameter } from "../engine/parameters.ts";
+import { float32Values, type TensorView } from "./safetensors.ts";
 
 /** The float32 values of each parameter by name, or a function that gives them. */
 export type Values = (parameter: Parameter) => Float32Array;

@@ -1,6 +1,6 @@
 import { type CompiledKernels, instantiateKernels } from "../engine/module.ts";
-import { type Phase, runPhase } from "../train/phases.ts";
-import { planTraining, type TrainingShape } from "../train/plan.ts";
+import { type Phase, runPhase } from "./phases.ts";
+import { planTraining, type TrainingShape } from "./plan.ts";
 
 /** What a worker must know to take part in a run: everything else it computes from this. */
 export interface CrewJob {
