@@ -1,6 +1,7 @@
 // Compiles assembly/ for every target of asconfig.json and writes, beside itself,
 //   <target>.wasm, .wat, .d.ts   the module, its text and the types of its exports
-//   embedded.ts                  the modules that ship, as base64, so that no host has to find a file
+//   kernels.ts                   the types of the exports of the modules that ship, as an interface
+//   embedded.ts                  those modules as base64, so that no host has to find a file
 //   layout.ts                    the field names of the records in assembly/model/layout.ts
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
@@ -28,7 +29,19 @@ for (const [target, entry] of Object.entries(entries)) {
 const modules = await Promise.all(
   shipped.map(async (target) => `  ${target}: "${await readFile(`wasm-build/${target}.wasm`, "base64")}",`),
 );
-await writeFile("wasm-build/embedded.ts", `export const embedded = {\n${modules.join("\n")}\n} as const;\n`);
+const sets = shipped.map((target) => `"${target}"`).join(" | ");
+await writeFile(
+  "wasm-build/embedded.ts",
+  `export const embedded: Readonly<Record<${sets}, string>> = {\n${modules.join("\n")}\n};\n`,
+);
+
+const [, exports] = /declare namespace __AdaptedExports \{\n(.*?)\n\}/s.exec(
+  await readFile("wasm-build/simd.d.ts", "utf8"),
+);
+await writeFile(
+  "wasm-build/kernels.ts",
+  `export interface Kernels {\n${exports.replaceAll(/export (function|const) /g, "")}\n}\n`,
+);
 
 const layout = await readFile("assembly/model/layout.ts", "utf8");
 const records = [...layout.matchAll(/export class (\w+) \{([^}]*)\}/g)].map(([, name, body]) => {

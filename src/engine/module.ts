@@ -1,10 +1,10 @@
 import { instantiateSync } from "@assemblyscript/loader";
 import { embedded } from "../../wasm-build/embedded.ts";
-import type { instantiate as simdBindings } from "../../wasm-build/simd.js";
+import type { Kernels } from "../../wasm-build/kernels.ts";
 import { OptionError, RuntimeError } from "./errors.ts";
 
 /** The exports of the module, typed as the compiler describes them. Addresses come back signed: use `>>> 0`. */
-export type Kernels = Awaited<ReturnType<typeof simdBindings>>;
+export type { Kernels };
 
 /** `simd`: SIMD128 and a memory that workers can share. `single`: the same kernels for hosts without shared memory. */
 export type KernelSet = keyof typeof embedded;
