@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { OptionError } from "../engine/errors.ts";
-import { naming } from "../run/naming.ts";
+import { naming } from "../engine/naming.ts";
 import { openModel } from "../run/open-model.ts";
 import { readText } from "../run/read-text.ts";
 import { kernelsAsked, kernelsOption } from "./options.ts";

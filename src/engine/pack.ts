@@ -2,7 +2,7 @@ import { type ModelPlan, type PlacedParameter, ROW_GROUP } from "./model-plan.ts
 import type { Kernels } from "./module.ts";
 
 /** The sum of |W| of a matrix: those of its groups of 16 rows, in order, as the optimiser leaves them. */
-export function absoluteSum(kernels: Kernels, { address, rows, columns }: PlacedParameter): number {
+function absoluteSum(kernels: Kernels, { address, rows, columns }: PlacedParameter): number {
   let sum = 0;
   for (let row = 0; row < rows; row += ROW_GROUP) {
     sum += kernels.sumOfAbsolutes(address + row * columns * 4, Math.min(ROW_GROUP, rows - row) * columns);

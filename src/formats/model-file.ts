@@ -1,5 +1,6 @@
 import { type ModelConfig, parseConfig } from "../engine/config.ts";
-import { ConfigError, FormatError } from "../engine/errors.ts";
+import { FormatError } from "../engine/errors.ts";
+import { naming } from "../engine/naming.ts";
 import { type Parameter, parameterTable } from "../engine/parameters.ts";
 import { readSafetensors, type TensorView, writeSafetensors } from "./safetensors.ts";
 
@@ -55,17 +56,6 @@ export function writeModelFile<P extends Parameter>(
 /** A float32 tensor over values that it does not copy. */
 export function floatTensor(shape: readonly number[], values: Float32Array): TensorView {
   return { dtype: "F32", shape, bytes: new Uint8Array(values.buffer, values.byteOffset, values.byteLength) };
-}
-
-/** Puts the file's name in front of what is wrong with it. */
-function naming<T>(name: string, read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof FormatError || error instanceof ConfigError)
-      throw new FormatError(`${name}: ${error.message}`, { cause: error });
-    throw error;
-  }
 }
 
 function parseJson(text: string | undefined): unknown {

@@ -19,7 +19,7 @@ export interface SamplingOptions {
 }
 
 /** The defaults, those of the release: temperature 0.8, top-k 50. */
-export const samplingDefaults: SamplingOptions = {
+const samplingDefaults: SamplingOptions = {
   repetitionPenalty: 1,
   temperature: 0.8,
   topK: 50,

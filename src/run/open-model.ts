@@ -1,8 +1,8 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { FormatError, OptionError } from "../engine/errors.ts";
+import { naming } from "../engine/naming.ts";
 import { type LoadOptions, Model } from "../inference/model.ts";
-import { naming } from "./naming.ts";
 
 /** A model file that has been read. */
 export interface ModelBytes {

@@ -2,13 +2,13 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { FormatError, OptionError } from "../engine/errors.ts";
+import { naming } from "../engine/naming.ts";
 import { floatTensor, writeModelFile } from "../formats/model-file.ts";
 import { type Values, valuesOf } from "../formats/parameter-values.ts";
 import { readSafetensors, writeSafetensors } from "../formats/safetensors.ts";
 import type { Learner } from "../train/learner.ts";
 import type { Identity } from "./identity.ts";
 import { Metrics } from "./metrics.ts";
-import { naming } from "./naming.ts";
 import { writeWhole } from "./write-file.ts";
 
 const STATE_FORMAT = "thunderbolt-state-1";

@@ -5,6 +5,7 @@ import { WindowSampler } from "../corpus/windows.ts";
 import { deriveConfig, presetConfig } from "../engine/config.ts";
 import { OptionError, ThunderboltError } from "../engine/errors.ts";
 import { compileKernels } from "../engine/module.ts";
+import { naming } from "../engine/naming.ts";
 import { evaluateTokens } from "../inference/evaluate.ts";
 import { Learner } from "../train/learner.ts";
 import { learningRate } from "../train/schedule.ts";
@@ -12,7 +13,6 @@ import { deriveSettings, presetSettings, tokensPerStep } from "../train/settings
 import { Clock } from "./clock.ts";
 import { crewFor } from "./crew.ts";
 import { checkIdentity, identityOf } from "./identity.ts";
-import { naming } from "./naming.ts";
 import { prepareCorpus } from "./prepare-corpus.ts";
 import { RunFolder } from "./run-folder.ts";
 import { InterruptedError, lengthAsked, type TrainOptions, type TrainResult, wholeNumber } from "./train-options.ts";

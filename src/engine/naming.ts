@@ -1,10 +1,12 @@
-import { FormatError, MemoryError, TextError } from "../engine/errors.ts";
+import { ConfigError, FormatError, MemoryError, TextError } from "./errors.ts";
 
 /** Does work on a file, and puts the file's name in front of what is found wrong with it. */
 export function naming<T>(name: string, work: () => T): T {
   try {
     return work();
   } catch (error) {
+    // a configuration that describes no model is the file's fault
+    if (error instanceof ConfigError) throw new FormatError(`${name}: ${error.message}`, { cause: error });
     const ofTheFile = error instanceof FormatError || error instanceof TextError || error instanceof MemoryError;
     if (ofTheFile && !error.message.startsWith(`${name}: `)) error.message = `${name}: ${error.message}`;
     throw error;
