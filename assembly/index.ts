@@ -1,7 +1,12 @@
 /** What the host may call. Kernels are exported so that `thunderbolt bench` can time them. */
+export { intProduct, intProductScratchBytes } from "./dense/int-product";
 export { columnPanelBytes, packColumns } from "./dense/panels";
 export { denseForward, denseScratchBytes } from "./dense/product";
+export { quantizeRows, rowStride } from "./dense/quantize-rows";
 export { weightGradient, weightGradientScratchBytes } from "./dense/weight-gradient";
+export { headGradientScratchBytes, headWeightGradient } from "./head/gradient";
+export { intLogitsForward, intLogitsScratchBytes } from "./head/logits";
+export { headLossBackward, headLossScratchBytes } from "./head/loss";
 export { crossEntropyForward, softmaxForward } from "./layers/crossentropy";
 export { embeddingBackward } from "./layers/embedding";
 export { logitsForward, modelBackward, modelForward } from "./model/model";

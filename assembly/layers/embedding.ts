@@ -1,3 +1,4 @@
+import { dequantizeRow, rowStride } from "../dense/quantize-rows";
 import { loadLanes, storeLanes } from "../numeric/lanes";
 
 /** x[t] = embed[ids[t]]. x: T x width; embed: V x width; ids: T of int32. */
@@ -5,6 +6,14 @@ export function embeddingForward(x: usize, embed: usize, ids: usize, T: u32, wid
   const stride: usize = <usize>width << 2;
   for (let t: usize = 0; t < T; t++) {
     memory.copy(x + t * stride, embed + <usize>load<u32>(ids + (t << 2)) * stride, stride);
+  }
+}
+
+/** The same from quantised rows: x[t] = scales[ids[t]] * codes[ids[t]]; codes: rows of rowStride(width) bytes. */
+export function intEmbeddingForward(x: usize, codes: usize, scales: usize, ids: usize, T: u32, width: u32): void {
+  for (let t: usize = 0; t < T; t++) {
+    const id: usize = load<u32>(ids + (t << 2));
+    dequantizeRow(x + ((t * width) << 2), codes + id * rowStride(width), load<f32>(scales + (id << 2)), width);
   }
 }
 

@@ -16,8 +16,10 @@ export class Model {
   windowNorm: u32; // 1: headNorm "window"
   integer: u32; // 1: activations "int8"
   embed: usize; // [V][D]
-  headPanels: usize; // embed^T, packed for hidden -> logits
-  headPanelsT: usize; // embed, packed for the gradient to hidden; training only
+  headPanels: usize; // float32: embed^T, packed for hidden -> logits
+  headPanelsT: usize; // float32: embed, packed for the gradient to hidden; training only
+  embedCodes: usize; // int8: embed as whole numbers, [V][rowStride(D)] bytes (dense/quantize-rows.ts)
+  embedScales: usize; // int8: [V]
   lnOutWeight: usize;
   lnOutBias: usize;
   vectors: usize; // first of the parameters that are neither ternary nor the embedding; they lie together
@@ -102,7 +104,11 @@ export class Workspace {
   finalRstd: usize;
   features: usize; // LayerNorm(x; ln_out), [B T][D]
   dEmbedded: usize; // training: gradient to the embedded tokens, [B T][D]
-  dLogits: usize; // training: gradient to the logits, [B T][V]
+  dLogits: usize; // training, float32: gradient to the logits, [B T][V]
+  headColumns: usize; // training, int8: the features quantised, input slots of width D (tape.ts)
+  headRows: usize; // training, int8: the same numbers, a token a row, [B T][rowStride(D)]
+  headTops: usize; // training, int8: largest logit of each token, [B T]
+  headInverses: usize; // training, int8: 1 / sum of e^(logit - largest), [B T]
   dNorm: usize; // scratch, [T][D]; forward: what a projection adds to x
   dShift: usize; // scratch, [T][D]
   dWide: usize; // scratch, [T][max(C, D)]

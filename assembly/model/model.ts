@@ -1,10 +1,15 @@
 import { denseForward } from "../dense/product";
+import { rowStride, quantizeRows } from "../dense/quantize-rows";
+import { intLogitsForward } from "../head/logits";
+import { headLossBackward } from "../head/loss";
 import { crossEntropyBackward } from "../layers/crossentropy";
-import { embeddingForward } from "../layers/embedding";
+import { embeddingForward, intEmbeddingForward } from "../layers/embedding";
 import { layerNormBackward, layerNormForward } from "../layers/layernorm";
 import { blockBackward, blockForward } from "./block";
 import { Block, Model, Saved, Tape, Workspace } from "./layout";
+import { quantizeTokens } from "../ternary/quantize";
 import { stateKeep, stateRestore } from "./state";
+import { inputSlotBytes, scalesOffset, slotStride } from "./tape";
 
 /**
  * Embeds T tokens (int32 at `ids`), takes them through all blocks and the last norm; the features of the sequence in `slot` of the tape land in rows slot * T.. of work.features.
@@ -17,7 +22,9 @@ export function modelForward(modelAt: usize, workAt: usize, ids: usize, slot: u3
   if (T == 0) return;
   const model = changetype<Model>(modelAt), work = changetype<Workspace>(workAt);
   const L = model.L;
-  embeddingForward(savedOf(work, 0).residual, model.embed, ids, T, model.D);
+  const x = savedOf(work, 0).residual;
+  if (model.integer) intEmbeddingForward(x, model.embedCodes, model.embedScales, ids, T, model.D);
+  else embeddingForward(x, model.embed, ids, T, model.D);
   for (let l: u32 = 0; l < L; l++) {
     const saved = savedOf(work, l);
     const out = l + 1 < L ? savedOf(work, l + 1).residual : work.final;
@@ -31,7 +38,9 @@ export function modelForward(modelAt: usize, workAt: usize, ids: usize, slot: u3
 /** logits[t] = features[row + t] . embed^T, [T][V]. */
 export function logitsForward(modelAt: usize, workAt: usize, logits: usize, row: u32, T: u32): void {
   const model = changetype<Model>(modelAt), work = changetype<Workspace>(workAt);
-  denseForward(logits, model.V, rowOf(work.features, row, model.D), model.D, 1, model.headPanels, T, model.V, model.D, false, work.scratch);
+  const features = rowOf(work.features, row, model.D);
+  if (model.integer) intLogitsForward(logits, features, model.embedCodes, model.embedScales, T, model.V, model.D, work.scratch);
+  else denseForward(logits, model.V, features, model.D, 1, model.headPanels, T, model.V, model.D, false, work.scratch);
 }
 
 /**
@@ -45,16 +54,11 @@ export function modelBackward(
   slot: u32, T: u32, lossWeight: f32, key: u32,
 ): void {
   const model = changetype<Model>(modelAt), work = changetype<Workspace>(workAt);
-  const D = model.D, V = model.V;
+  const D = model.D;
   memory.fill(vectors, 0, <usize>vectorCount << 2);
   const row = slot * T;
   modelForward(modelAt, workAt, ids, slot, T, 0);
-  const dLogits = rowOf(work.dLogits, row, V);
-  logitsForward(modelAt, workAt, dLogits, row, T);
-  crossEntropyBackward(nats, dLogits, targets, T, V, lossWeight);
-
-  // dFeatures = dLogits . embed
-  denseForward(work.dNorm, D, dLogits, V, 1, model.headPanelsT, T, D, V, false, work.scratch);
+  lossBackward(model, work, targets, nats, slot, T, lossWeight);
   const dx = rowOf(work.dEmbedded, row, D);
   memory.fill(dx, 0, <usize>(T * D) << 2);
   const grad = vectors - model.vectors;
@@ -62,6 +66,29 @@ export function modelBackward(
   for (let l = model.L; l-- > 0; ) {
     blockBackward(model, blockOf(model, l), l, savedOf(work, l), tapeOf(work, l), dx, vectors, slot, T, key, work);
   }
+}
+
+// loss, and its gradient to the features into work.dNorm
+function lossBackward(model: Model, work: Workspace, targets: usize, nats: usize, slot: u32, T: u32, lossWeight: f32): void {
+  const D = model.D, V = model.V;
+  const row = slot * T;
+  const features = rowOf(work.features, row, D);
+  if (!model.integer) {
+    const dLogits = rowOf(work.dLogits, row, V);
+    denseForward(dLogits, V, features, D, 1, model.headPanels, T, V, D, false, work.scratch);
+    crossEntropyBackward(nats, dLogits, targets, T, V, lossWeight);
+    // dFeatures = dLogits . embed
+    denseForward(work.dNorm, D, dLogits, V, 1, model.headPanelsT, T, D, V, false, work.scratch);
+    return;
+  }
+  const columns = work.headColumns + <usize>slot * inputSlotBytes(T, D, true);
+  const scales = columns + scalesOffset(T, D);
+  quantizeTokens(columns, slotStride(T), scales, features, D, T, D);
+  quantizeRows(work.headRows + <usize>row * rowStride(D), scales, features, T, D);
+  headLossBackward(
+    work.dNorm, nats, rowOf(work.headTops, row, 1), rowOf(work.headInverses, row, 1), columns, slotStride(T), scales,
+    model.embedCodes, model.embedScales, targets, T, V, D, lossWeight, work.scratch,
+  );
 }
 
 @inline

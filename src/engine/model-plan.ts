@@ -41,16 +41,17 @@ export interface ModelPlan {
   /** The vectors among them, which lie together, padding included. */
   readonly vectors: number;
   readonly vectorCount: number;
-  readonly headPanels: number;
-  /** 0 in an inference model. */
-  readonly headPanelsT: number;
+  /** Where the embedding serves as the head: float32 panels in both orientations (training), or int8 rows with scales. */
+  readonly head:
+    | { readonly kind: "float32"; readonly panels: number; readonly panelsT: number }
+    | { readonly kind: "int8"; readonly codes: number; readonly scales: number; readonly rowBytes: number };
   readonly model: number;
   readonly blocks: number;
 }
 
 /** Reserves a model. With `training`, latent weights, transposed packings and the head's second orientation are kept. */
 export function planModel(arena: Arena, kernels: Kernels, config: ModelConfig, training: boolean): ModelPlan {
-  const { vocabSize: V, dModel: D, dFfn: F, nLayers: L } = config;
+  const { dModel: D, dFfn: F, nLayers: L } = config;
   const C = config.nHeads * config.dHead;
   const table = parameterTable(config);
 
@@ -98,10 +99,22 @@ export function planModel(arena: Arena, kernels: Kernels, config: ModelConfig, t
     weightBytes,
     vectors,
     vectorCount: (weights + weightBytes - vectors) / 4,
-    headPanels: arena.reserve(kernels.columnPanelBytes(D, V) >>> 0),
-    headPanelsT: training ? arena.reserve(kernels.columnPanelBytes(V, D) >>> 0) : 0,
+    head: planHead(arena, kernels, config, training),
     model: arena.reserve(recordBytes(layout.Model)),
     blocks: arena.reserve(L * recordBytes(layout.Block)),
+  };
+}
+
+function planHead(arena: Arena, kernels: Kernels, config: ModelConfig, training: boolean): ModelPlan["head"] {
+  const { vocabSize: V, dModel: D } = config;
+  if (config.activations === "int8") {
+    const rowBytes = kernels.rowStride(D) >>> 0;
+    return { kind: "int8", codes: arena.reserve(V * rowBytes), scales: arena.floats(V), rowBytes };
+  }
+  return {
+    kind: "float32",
+    panels: arena.reserve(kernels.columnPanelBytes(D, V) >>> 0),
+    panelsT: training ? arena.reserve(kernels.columnPanelBytes(V, D) >>> 0) : 0,
   };
 }
 
@@ -131,8 +144,10 @@ export function writeModelRecords(memory: WebAssembly.Memory, plan: ModelPlan): 
     windowNorm: config.headNorm === "window" ? 1 : 0,
     integer: config.activations === "int8" ? 1 : 0,
     embed: at("embed.weight"),
-    headPanels: plan.headPanels,
-    headPanelsT: plan.headPanelsT,
+    headPanels: plan.head.kind === "float32" ? plan.head.panels : 0,
+    headPanelsT: plan.head.kind === "float32" ? plan.head.panelsT : 0,
+    embedCodes: plan.head.kind === "int8" ? plan.head.codes : 0,
+    embedScales: plan.head.kind === "int8" ? plan.head.scales : 0,
     lnOutWeight: at("ln_out.weight"),
     lnOutBias: at("ln_out.bias"),
     vectors: plan.vectors,

@@ -12,7 +12,7 @@ function absoluteSum(kernels: Kernels, { address, rows, columns }: PlacedParamet
 
 /**
  * Brings rows [from, to) of a parameter into the form that the kernels read: ternary matrices are quantised with
- * `scale` and packed, the embedding goes into the head's panels, vectors are used as they are.
+ * `scale` and packed, the embedding goes into the head's panels or becomes int8, vectors are used as they are.
  * `from` must be a multiple of 16.
  */
 export function packParameter(
@@ -24,17 +24,20 @@ export function packParameter(
   scale: number,
 ): void {
   const { address, rows, columns, ternary } = parameter;
+  const { head } = plan;
   const source = address + from * columns * 4;
   if (ternary) {
     const { codes, totalOutputs, firstOutput, codesT } = ternary;
     kernels.packTernary(codes, totalOutputs, firstOutput, codesT, columns, source, from, to - from, scale);
-  } else if (parameter.kind === "embedding") {
+  } else if (parameter.kind === "embedding" && head.kind === "int8") {
+    kernels.quantizeRows(head.codes + from * head.rowBytes, head.scales + from * 4, source, to - from, columns);
+  } else if (parameter.kind === "embedding" && head.kind === "float32") {
     // 8 vocabulary entries to a panel, `columns` deep
-    kernels.packColumns(plan.headPanels + from * columns * 4, source, 1, columns, columns, to - from);
-    if (plan.headPanelsT === 0) return;
+    kernels.packColumns(head.panels + from * columns * 4, source, 1, columns, columns, to - from);
+    if (head.panelsT === 0) return;
     // 8 channels to a panel, `rows` deep: this range is a stretch of each
     for (let channel = 0; channel < columns; channel += 8) {
-      const panel = plan.headPanelsT + (channel * rows + from * 8) * 4;
+      const panel = head.panelsT + (channel * rows + from * 8) * 4;
       kernels.packColumns(panel, source + channel * 4, columns, 1, to - from, Math.min(8, columns - channel));
     }
   }

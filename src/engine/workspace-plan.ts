@@ -12,7 +12,12 @@ export interface TapePlan {
   readonly blocks: readonly RecordValues<typeof layout.Tape>[];
   readonly features: number;
   readonly dEmbedded: number;
+  /** The head's part: gradients to all logits in float32; in int8 what the logits can be computed from again. */
   readonly dLogits: number;
+  readonly headColumns: number;
+  readonly headRows: number;
+  readonly headTops: number;
+  readonly headInverses: number;
 }
 
 /** One worker's memory. */
@@ -73,7 +78,11 @@ export function planTape(
     blocks: Array.from({ length: L }, () => shared ?? block()),
     features: arena.floats(slots * T * D),
     dEmbedded: training ? arena.floats(slots * T * D) : 0,
-    dLogits: training ? arena.floats(slots * T * V) : 0,
+    dLogits: training && !integer ? arena.floats(slots * T * V) : 0,
+    headColumns: training && integer ? input(D) : 0,
+    headRows: training && integer ? arena.reserve(slots * T * (kernels.rowStride(D) >>> 0)) : 0,
+    headTops: training && integer ? arena.floats(slots * T) : 0,
+    headInverses: training && integer ? arena.floats(slots * T) : 0,
   };
 }
 
@@ -120,7 +129,14 @@ export function planWorkspace(
   const integer = plan.config.activations === "int8";
   const widest = Math.max(3 * C, D, F);
   const stride = kernels.slotStride(capacity) >>> 0;
+  const headScratch = integer
+    ? [
+        kernels.intLogitsScratchBytes(V, D),
+        ...(training ? [kernels.headLossScratchBytes(V, D), kernels.headGradientScratchBytes(D)] : []),
+      ]
+    : [];
   const scratch = Math.max(
+    ...headScratch.map((bytes) => bytes >>> 0),
     kernels.denseScratchBytes(),
     ...products.map(([outputs, inputs]) => kernels.intTernaryScratchBytes(outputs, inputs) >>> 0),
     ...(training ? [D, C, F].map((inputs) => kernels.intWeightGradientScratchBytes(inputs, stride) >>> 0) : []),
@@ -136,6 +152,10 @@ export function planWorkspace(
     features: tape.features,
     dEmbedded: tape.dEmbedded,
     dLogits: tape.dLogits,
+    headColumns: tape.headColumns,
+    headRows: tape.headRows,
+    headTops: tape.headTops,
+    headInverses: tape.headInverses,
     dNorm: rows(D),
     dShift: training ? rows(D) : 0,
     dWide: training ? rows(Math.max(C, D)) : 0,

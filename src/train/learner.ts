@@ -110,9 +110,10 @@ export class Learner {
     let loss = 0;
     for (let micro = 0; micro < micros; micro++) {
       fill(micro, ids, targets);
-      await this.#crew.run({ kind: "sequences", lossWeight: 1 / (tokens * micros), key: hash32(micro, key) });
+      const lossWeight = 1 / (tokens * micros);
+      await this.#crew.run({ kind: "sequences", lossWeight, key: hash32(micro, key) });
       for (const nat of nats) loss += nat;
-      await this.#crew.run({ kind: "gradients", accumulate: micro > 0 });
+      await this.#crew.run({ kind: "gradients", lossWeight, accumulate: micro > 0 });
     }
     const groups = plan.groups.reduce((sum, { count }) => sum + count, 0);
     return { loss: loss / (tokens * micros), gradientNorm: this.#kernels.gradientNorm(plan.squares, groups) };

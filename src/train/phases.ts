@@ -1,4 +1,4 @@
-import { type PlacedParameter, ROW_GROUP } from "../engine/model-plan.ts";
+import { type ModelPlan, type PlacedParameter, ROW_GROUP } from "../engine/model-plan.ts";
 import type { Kernels } from "../engine/module.ts";
 import { packParameter } from "../engine/pack.ts";
 import { hash32 } from "../engine/random.ts";
@@ -12,7 +12,7 @@ export type Phase =
   /** Forward, and backward to the activations: whole sequences. */
   | { readonly kind: "sequences"; readonly lossWeight: number; readonly key: number }
   /** Gradients of weights, and their squares: rows of every parameter, over all tokens in order. */
-  | { readonly kind: "gradients"; readonly accumulate: boolean }
+  | { readonly kind: "gradients"; readonly lossWeight: number; readonly accumulate: boolean }
   /** AdamW: rows of every parameter. */
   | ({ readonly kind: "update" } & Update)
   /** Quantise and pack the new weights: rows of every parameter. */
@@ -48,7 +48,7 @@ export function runPhase(station: Station, phase: Phase): void {
       runSequences(station, phase.lossWeight, phase.key);
       break;
     case "gradients":
-      runGradients(station, phase.accumulate);
+      runGradients(station, phase.lossWeight, phase.accumulate);
       break;
     case "update":
       runUpdate(station, phase);
@@ -82,7 +82,7 @@ function runSequences({ kernels, plan, worker }: Station, lossWeight: number, ke
   }
 }
 
-function runGradients(station: Station, accumulate: boolean): void {
+function runGradients(station: Station, lossWeight: number, accumulate: boolean): void {
   const { kernels, plan, worker } = station;
   const { model, shape, tape } = plan;
   const { dModel: D, vocabSize: V } = shape.config;
@@ -93,8 +93,12 @@ function runGradients(station: Station, accumulate: boolean): void {
     const { address, rows, columns } = parameter;
     const gradient = address + plan.gradient + from * columns * 4;
     if (parameter.kind === "embedding") {
-      const dy = tape.dLogits + from * 4;
-      kernels.weightGradient(gradient, dy, V, tape.features, tokens, to - from, columns, accumulate, scratch);
+      if (model.head.kind === "int8") {
+        headGradients(station, model.head, parameter, from, to, lossWeight, accumulate);
+      } else {
+        const dy = tape.dLogits + from * 4;
+        kernels.weightGradient(gradient, dy, V, tape.features, tokens, to - from, columns, accumulate, scratch);
+      }
       kernels.embeddingBackward(address + plan.gradient, tape.dEmbedded, plan.ids, tokens, D, from, to - from);
     } else if (parameter.kind === "vector") {
       const parts = plan.sequenceVectors + (address - model.vectors);
@@ -156,6 +160,45 @@ function integerGradients(
         plan.workspaces[worker].record.scratch,
       );
     }
+  }
+}
+
+/** The gradient of rows [from, to) of the embedding as the int8 head: sequence after sequence, in order. */
+function headGradients(
+  { kernels, plan, worker }: Station,
+  head: Extract<ModelPlan["head"], { kind: "int8" }>,
+  { address, columns: D }: PlacedParameter,
+  from: number,
+  to: number,
+  lossWeight: number,
+  accumulate: boolean,
+): void {
+  const { tape } = plan;
+  const { batch, config } = plan.shape;
+  const T = config.seqLen;
+  const slot = kernels.inputSlotBytes(T, D, true) >>> 0;
+  for (let sequence = 0; sequence < batch; sequence++) {
+    const row = sequence * T;
+    const columns = tape.headColumns + sequence * slot;
+    kernels.headWeightGradient(
+      address + plan.gradient + from * D * 4,
+      head.codes + from * head.rowBytes,
+      head.scales + from * 4,
+      from,
+      to - from,
+      columns,
+      kernels.slotStride(T) >>> 0,
+      tape.headRows + row * head.rowBytes,
+      columns + (kernels.scalesOffset(T, D) >>> 0),
+      tape.headTops + row * 4,
+      tape.headInverses + row * 4,
+      plan.targets + row * 4,
+      T,
+      D,
+      lossWeight,
+      accumulate || sequence > 0,
+      plan.workspaces[worker].record.scratch,
+    );
   }
 }
 

@@ -5,7 +5,7 @@ import type { instantiate } from "../../wasm-build/test.js";
 /** What the module of the tests exports: kernels by themselves, and their naive siblings. */
 export type TestKernels = Awaited<ReturnType<typeof instantiate>>;
 /** Elements that kernels read and write. */
-export type Values = Float32Array | Float64Array | Int32Array | Uint8Array;
+export type Values = Float32Array | Float64Array | Int32Array | Int16Array | Int8Array | Uint8Array;
 
 /** Half the distance between 1 and the next float32: the largest relative error of one rounding. */
 export const EPS = 2 ** -24;
