@@ -1,5 +1,5 @@
 import { denseForward } from "../dense/product";
-import { rowStride, quantizeRows } from "../dense/quantize-rows";
+import { quantizeRows, rowStride } from "../dense/quantize-rows";
 import { intLogitsForward } from "../head/logits";
 import { headLossBackward } from "../head/loss";
 import { crossEntropyBackward } from "../layers/crossentropy";
@@ -7,9 +7,7 @@ import { embeddingForward, intEmbeddingForward } from "../layers/embedding";
 import { layerNormBackward, layerNormForward } from "../layers/layernorm";
 import { blockBackward, blockForward } from "./block";
 import { Block, Model, Saved, Tape, Workspace } from "./layout";
-import { quantizeTokens } from "../ternary/quantize";
 import { stateKeep, stateRestore } from "./state";
-import { inputSlotBytes, scalesOffset, slotStride } from "./tape";
 
 /**
  * Embeds T tokens (int32 at `ids`), takes them through all blocks and the last norm; the features of the sequence in `slot` of the tape land in rows slot * T.. of work.features.
@@ -81,12 +79,10 @@ function lossBackward(model: Model, work: Workspace, targets: usize, nats: usize
     denseForward(work.dNorm, D, dLogits, V, 1, model.headPanelsT, T, D, V, false, work.scratch);
     return;
   }
-  const columns = work.headColumns + <usize>slot * inputSlotBytes(T, D, true);
-  const scales = columns + scalesOffset(T, D);
-  quantizeTokens(columns, slotStride(T), scales, features, D, T, D);
-  quantizeRows(work.headRows + <usize>row * rowStride(D), scales, features, T, D);
+  const q = work.headRows + <usize>row * rowStride(D), scales = rowOf(work.headScales, row, 1);
+  quantizeRows(q, scales, features, T, D);
   headLossBackward(
-    work.dNorm, nats, rowOf(work.headTops, row, 1), rowOf(work.headInverses, row, 1), columns, slotStride(T), scales,
+    work.dNorm, nats, rowOf(work.headTops, row, 1), rowOf(work.headInverses, row, 1), q, scales,
     model.embedCodes, model.embedScales, targets, T, V, D, lossWeight, work.scratch,
   );
 }

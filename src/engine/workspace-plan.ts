@@ -14,8 +14,8 @@ export interface TapePlan {
   readonly dEmbedded: number;
   /** The head's part: gradients to all logits in float32; in int8 what the logits can be computed from again. */
   readonly dLogits: number;
-  readonly headColumns: number;
   readonly headRows: number;
+  readonly headScales: number;
   readonly headTops: number;
   readonly headInverses: number;
 }
@@ -79,8 +79,8 @@ export function planTape(
     features: arena.floats(slots * T * D),
     dEmbedded: training ? arena.floats(slots * T * D) : 0,
     dLogits: training && !integer ? arena.floats(slots * T * V) : 0,
-    headColumns: training && integer ? input(D) : 0,
     headRows: training && integer ? arena.reserve(slots * T * (kernels.rowStride(D) >>> 0)) : 0,
+    headScales: training && integer ? arena.floats(slots * T) : 0,
     headTops: training && integer ? arena.floats(slots * T) : 0,
     headInverses: training && integer ? arena.floats(slots * T) : 0,
   };
@@ -139,7 +139,7 @@ export function planWorkspace(
     ...headScratch.map((bytes) => bytes >>> 0),
     kernels.denseScratchBytes(),
     ...products.map(([outputs, inputs]) => kernels.intTernaryScratchBytes(outputs, inputs) >>> 0),
-    ...(training ? [D, C, F].map((inputs) => kernels.intWeightGradientScratchBytes(inputs, stride) >>> 0) : []),
+    ...(training ? [kernels.intWeightGradientScratchBytes(stride) >>> 0] : []),
     ...products.map(([outputs, inputs]) => kernels.ternaryScratchBytes(outputs, inputs) >>> 0),
     ...(training ? [D, C, F].map((inputs) => kernels.weightGradientScratchBytes(inputs) >>> 0) : []),
   );
@@ -152,8 +152,8 @@ export function planWorkspace(
     features: tape.features,
     dEmbedded: tape.dEmbedded,
     dLogits: tape.dLogits,
-    headColumns: tape.headColumns,
     headRows: tape.headRows,
+    headScales: tape.headScales,
     headTops: tape.headTops,
     headInverses: tape.headInverses,
     dNorm: rows(D),

@@ -25,7 +25,7 @@ export function benchmarkKernels(compiled: CompiledKernels, seconds: number): Re
       planner.ternaryScratchBytes(F, F) >>> 0,
       planner.intTernaryScratchBytes(F, F) >>> 0,
       planner.weightGradientScratchBytes(F) >>> 0,
-      planner.intWeightGradientScratchBytes(F, T) >>> 0,
+      planner.intWeightGradientScratchBytes(T) >>> 0,
       planner.denseScratchBytes() >>> 0,
     ),
   );
