@@ -4,7 +4,7 @@ export { denseForward, denseScratchBytes } from "./dense/product";
 export { weightGradient, weightGradientScratchBytes } from "./dense/weight-gradient";
 export { crossEntropyForward, softmaxForward } from "./layers/crossentropy";
 export { embeddingBackward } from "./layers/embedding";
-export { logitsForward, modelBackward, modelForward } from "./model/model";
+export { logitsForward, modelBackward, modelDecode, modelForward } from "./model/model";
 export { gradientSlotBytes, inputSlotBytes, scalesOffset, slotStride } from "./model/tape";
 export { randomNormal, randomUniform } from "./numeric/random";
 export { adamwUpdate } from "./optimizer/adamw";

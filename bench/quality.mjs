@@ -62,7 +62,18 @@ for (const seed of values.seeds.split(",").map(Number)) {
       rmSync(copy);
     }
     const { tokens, trainLoss, valBitsPerByte, valNatsPerToken, sha256 } = result;
-    const record = { preset, activations, seed, steps, tokens, trainLoss, valBitsPerByte, valNatsPerToken, sha256, curve };
+    const record = {
+      preset,
+      activations,
+      seed,
+      steps,
+      tokens,
+      trainLoss,
+      valBitsPerByte,
+      valNatsPerToken,
+      sha256,
+      curve,
+    };
     writeFileSync(`${name}.json`, `${JSON.stringify(record)}\n`);
     console.log(JSON.stringify(record));
   }
