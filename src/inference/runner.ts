@@ -68,7 +68,7 @@ export class Runner {
    * Reads one token into each of several streams: ids[s] on from states[s], which is changed in place. At most `batch`
    * streams of a causal model. Bits are those of {@link forward} stream by stream; {@link logits} answers for row s.
    */
-  forwardBatch(ids: readonly number[], states: readonly Float32Array[]): void {
+  forwardBatch(ids: ArrayLike<number>, states: readonly Float32Array[]): void {
     const { stateCount: count } = this;
     this.#ids.set(ids);
     states.forEach((state, s) => {

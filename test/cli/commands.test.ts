@@ -207,6 +207,7 @@ describe("audit, info and bench", () => {
       kernels: { ternaryForward: expect.any(Number) },
       train: { preset: "tiny", workers: 1, tokensPerSecond: expect.any(Number) },
       decode: { tokensPerSecond: expect.any(Number) },
+      batchDecode: { sessions: 16, tokensPerSecond: expect.any(Number) },
       prefill: { tokensPerSecond: expect.any(Number) },
       runtime: expect.stringMatching(/^Node /),
       relaxedSimd: expect.any(Boolean),
