@@ -7,6 +7,9 @@ import { type RecordValues, recordBytes, writeRecord } from "./records.ts";
 /** Tokens whose logits exist at once outside of training. */
 export const LOGIT_ROWS = 32;
 
+/** Streams at most that go through the model at once: they fill the widest lanes, and their logits exist at once. */
+export const BATCH = LOGIT_ROWS;
+
 /** Where inputs and output gradients of the projections go, one entry a block, and what the head needs. */
 export interface TapePlan {
   readonly blocks: readonly RecordValues<typeof layout.Tape>[];
@@ -34,8 +37,10 @@ export interface WorkspacePlan {
   readonly targets: number;
   /** capacity float64. */
   readonly nats: number;
-  /** A stream's state, float32. */
-  readonly state: number;
+  /** Streams that one call of modelDecode takes, S: at most BATCH and T; one when training. */
+  readonly batch: number;
+  /** A state for each of them, float32. */
+  readonly states: number;
   /** LOGIT_ROWS x V float32. */
   readonly logits: number;
 }
@@ -97,6 +102,7 @@ export function planWorkspace(
 ): WorkspacePlan {
   const { dModel: D, dFfn: F, nLayers: L, nHeads, vocabSize: V } = plan.config;
   const C = plan.recurrentWidth;
+  const batch = training ? 1 : Math.min(BATCH, capacity);
   const rows = (width: number) => arena.floats(capacity * width);
   // one row more, in front: the token before the first
   const rowsAfterOne = (width: number) => arena.floats((capacity + 1) * width) + width * 4;
@@ -173,7 +179,8 @@ export function planWorkspace(
     ids: arena.reserve(capacity * 4),
     targets: arena.reserve(capacity * 4),
     nats: arena.reserve(capacity * 8),
-    state: arena.floats(stateCount(plan)),
+    batch,
+    states: arena.floats(batch * stateCount(plan)),
     logits: arena.floats(Math.min(LOGIT_ROWS, capacity) * V),
   };
 }
