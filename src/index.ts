@@ -12,6 +12,7 @@ export {
   RuntimeError,
   TextError,
   ThunderboltError,
+  WorkerError,
 } from "./engine/errors.ts";
 export type { Audit } from "./inference/audit.ts";
 export type { FinishReason, Piece } from "./inference/continuation.ts";
