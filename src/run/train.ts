@@ -153,7 +153,8 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     const all = validation.tokens.length;
     const scored = (done: number) => options.onProgress?.({ kind: "evaluating", done, all });
     scored(0);
-    const score = evaluateTokens(learner.runner, tokenizer.eos, validation.tokens, validation.bytes, "window", scored);
+    const text = { tokens: validation.tokens, bytes: validation.bytes, eos: tokenizer.eos };
+    const score = await evaluateTokens((job) => learner.score(job), config, text, "window", scored);
     const tokens = learner.step * tokensPerStep(config, settings);
     const result: TrainResult = {
       steps: learner.step,

@@ -4,7 +4,8 @@ import { packWhole } from "../engine/pack.ts";
 import { hash32 } from "../engine/random.ts";
 import type { Values } from "../formats/parameter-values.ts";
 import { Runner } from "../inference/runner.ts";
-import { type Crew, type CrewFactory, inPlaceCrew } from "./crew.ts";
+import type { ScoringJob } from "../inference/scoring.ts";
+import { type TrainingCrew, type TrainingCrewFactory, trainingInPlace } from "./crew.ts";
 import { planTraining, type TrainingPlan, type TrainingShape, writeTrainingRecords } from "./plan.ts";
 
 /** The settings of a step that stay the same during a run. */
@@ -44,17 +45,17 @@ export class Learner {
 
   readonly #kernels: Kernels;
   readonly #memory: WebAssembly.Memory;
-  readonly #crew: Crew;
+  readonly #crew: TrainingCrew;
 
   /** @throws MemoryError for a shape that does not fit. */
-  constructor(compiled: CompiledKernels, shape: TrainingShape, crew: CrewFactory = inPlaceCrew) {
+  constructor(compiled: CompiledKernels, shape: TrainingShape, crew: TrainingCrewFactory = trainingInPlace) {
     const planner = instantiateKernels(compiled, createMemory(compiled.set, 1));
     this.plan = planTraining(planner, shape);
     this.#memory = createMemory(compiled.set, this.plan.pages);
     this.#kernels = instantiateKernels(compiled, this.#memory);
     writeTrainingRecords(this.#memory, this.plan);
-    this.runner = new Runner(this.#kernels, this.#memory, this.plan.model, this.plan.workspaces[0]);
-    this.#crew = crew({ compiled, memory: this.#memory, shape });
+    this.runner = new Runner(this.#kernels, this.#memory, this.plan.model, this.plan.scoring[0]);
+    this.#crew = crew({ work: "training", compiled, memory: this.#memory, shape });
   }
 
   /** Gives every parameter its initial value (MODEL.md), a function of `seed` alone. */
@@ -137,6 +138,11 @@ export class Learner {
     });
     await this.#crew.run({ kind: "pack" });
     return result;
+  }
+
+  /** Scores stories with the model as it stands, all workers together. */
+  score(job: ScoringJob): Promise<unknown> {
+    return this.#crew.run({ kind: "score", job });
   }
 
   /** Ends the crew. */

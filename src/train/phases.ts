@@ -2,6 +2,8 @@ import { type ModelPlan, type PlacedParameter, ROW_GROUP } from "../engine/model
 import type { Kernels } from "../engine/module.ts";
 import { packParameter } from "../engine/pack.ts";
 import { hash32 } from "../engine/random.ts";
+import { Runner } from "../inference/runner.ts";
+import { type ScoringJob, scoreStories } from "../inference/scoring.ts";
 import type { TrainingPlan } from "./plan.ts";
 
 /**
@@ -16,7 +18,9 @@ export type Phase =
   /** AdamW: rows of every parameter. */
   | ({ readonly kind: "update" } & Update)
   /** Quantise and pack the new weights: rows of every parameter. */
-  | { readonly kind: "pack" };
+  | { readonly kind: "pack" }
+  /** Score stories with the model as it stands: whole stories, to whoever is free. */
+  | { readonly kind: "score"; readonly job: ScoringJob };
 
 /** The numbers of one AdamW step; see adamw.ts. */
 export interface Update {
@@ -55,6 +59,9 @@ export function runPhase(station: Station, phase: Phase): void {
       break;
     case "pack":
       runPack(station);
+      break;
+    case "score":
+      runScore(station, phase.job);
       break;
   }
 }
@@ -271,6 +278,12 @@ function runPack({ kernels, memory, plan, worker }: Station): void {
     }
     packParameter(kernels, plan.model, parameter, from, to, scale);
   }
+}
+
+function runScore({ kernels, memory, plan, worker }: Station, job: ScoringJob): void {
+  const workspace = plan.scoring[worker];
+  // workers beyond the batch have no place on the tape
+  if (workspace) scoreStories(new Runner(kernels, memory, plan.model, workspace), job);
 }
 
 /**

@@ -3,6 +3,7 @@ import type { ModelConfig } from "../engine/config.ts";
 import { type ModelPlan, planModel, ROW_GROUP, writeModelRecords } from "../engine/model-plan.ts";
 import type { Kernels } from "../engine/module.ts";
 import {
+  planScoring,
   planTape,
   planWorkspace,
   type TapePlan,
@@ -28,6 +29,8 @@ export interface TrainingPlan {
   readonly momentV: number;
   readonly tape: TapePlan;
   readonly workspaces: readonly WorkspacePlan[];
+  /** For forward passes between steps: as many of the workspaces as there are slots on the tape. */
+  readonly scoring: readonly WorkspacePlan[];
   /** B T ids, and as many targets, int32. */
   readonly ids: number;
   readonly targets: number;
@@ -59,6 +62,7 @@ export function planTraining(kernels: Kernels, shape: TrainingShape): TrainingPl
   const momentM = mirror();
   const momentV = mirror();
   const tape = planTape(arena, kernels, model, batch, T, true);
+  const workspaces = Array.from({ length: workers }, () => planWorkspace(arena, kernels, model, tape, T, true));
   return {
     shape,
     model,
@@ -66,7 +70,8 @@ export function planTraining(kernels: Kernels, shape: TrainingShape): TrainingPl
     momentM,
     momentV,
     tape,
-    workspaces: Array.from({ length: workers }, () => planWorkspace(arena, kernels, model, tape, T, true)),
+    workspaces,
+    scoring: workspaces.slice(0, batch).map((workspace, slot) => planScoring(arena, kernels, model, workspace, slot)),
     ids: arena.reserve(batch * T * 4),
     targets: arena.reserve(batch * T * 4),
     nats: arena.reserve(batch * T * 8),
@@ -81,5 +86,5 @@ export function planTraining(kernels: Kernels, shape: TrainingShape): TrainingPl
 /** Writes all records of a plan into a new memory. */
 export function writeTrainingRecords(memory: WebAssembly.Memory, plan: TrainingPlan): void {
   writeModelRecords(memory, plan.model);
-  for (const workspace of plan.workspaces) writeWorkspaceRecords(memory, workspace);
+  for (const workspace of [...plan.workspaces, ...plan.scoring]) writeWorkspaceRecords(memory, workspace);
 }
