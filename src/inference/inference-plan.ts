@@ -29,5 +29,5 @@ export function planInference(kernels: Kernels, { config, capacity, workers }: I
     const tape = planTape(arena, kernels, model, 1, capacity, false);
     return planWorkspace(arena, kernels, model, tape, capacity, false);
   });
-  return { model, workspaces, pages: arena.pages("the model") };
+  return { model, workspaces, pages: arena.pages("the model", () => "a smaller model, or fewer workers, would do") };
 }
