@@ -29,6 +29,11 @@ export interface StepResult {
   readonly gradientNorm: number;
 }
 
+/** A step was ended before it changed the model, because {@link Learner.stop} was called. */
+export class StoppedError extends Error {
+  override readonly name = "StoppedError";
+}
+
 /** Writes one micro-batch: ids and targets, B x T each. */
 export type FillBatch = (micro: number, ids: Int32Array, targets: Int32Array) => void;
 
@@ -45,6 +50,7 @@ export class Learner {
 
   readonly #kernels: Kernels;
   readonly #memory: WebAssembly.Memory;
+  readonly #stop: Int32Array;
   readonly #crew: TrainingCrew;
 
   /** @throws MemoryError for a shape that does not fit. */
@@ -54,6 +60,7 @@ export class Learner {
     this.#memory = createMemory(compiled.set, this.plan.pages);
     this.#kernels = instantiateKernels(compiled, this.#memory);
     writeTrainingRecords(this.#memory, this.plan);
+    this.#stop = new Int32Array(this.#memory.buffer, this.plan.stop, 1);
     this.runner = new Runner(this.#kernels, this.#memory, this.plan.model, this.plan.scoring[0]);
     this.#crew = crew({ work: "training", compiled, memory: this.#memory, shape });
   }
@@ -100,7 +107,19 @@ export class Learner {
     return this.#floats(parameter.address + this.plan.momentV, parameter.count);
   }
 
-  /** Forward and backward of `micros` micro-batches: the gradients of their mean loss. */
+  /**
+   * Makes the {@link update} or {@link backward} that runs end soon, within about a sequence's time, unless it is
+   * updating the weights already; and the next one before it begins.
+   */
+  stop(): void {
+    Atomics.store(this.#stop, 0, 1);
+  }
+
+  /**
+   * Forward and backward of `micros` micro-batches: the gradients of their mean loss.
+   *
+   * @throws StoppedError after {@link stop}.
+   */
   async backward(micros: number, fill: FillBatch, seed = 0): Promise<StepResult> {
     const { plan } = this;
     const tokens = plan.shape.batch * plan.shape.config.seqLen;
@@ -113,14 +132,20 @@ export class Learner {
       fill(micro, ids, targets);
       const lossWeight = 1 / (tokens * micros);
       await this.#crew.run({ kind: "sequences", lossWeight, key: hash32(micro, key) });
+      this.#throwIfStopped();
       for (const nat of nats) loss += nat;
       await this.#crew.run({ kind: "gradients", lossWeight, accumulate: micro > 0 });
+      this.#throwIfStopped();
     }
     const groups = plan.groups.reduce((sum, { count }) => sum + count, 0);
     return { loss: loss / (tokens * micros), gradientNorm: this.#kernels.gradientNorm(plan.squares, groups) };
   }
 
-  /** One whole step: {@link backward}, clipping, AdamW, and the new weights quantised and packed. */
+  /**
+   * One whole step: {@link backward}, clipping, AdamW, and the new weights quantised and packed.
+   *
+   * @throws StoppedError after {@link stop}; the model is then as it was before the step.
+   */
   async update(micros: number, fill: FillBatch, lr: number, settings: OptimizerSettings): Promise<StepResult> {
     const result = await this.backward(micros, fill, settings.seed);
     const { beta1, beta2, eps, weightDecay, clip } = settings;
@@ -148,6 +173,10 @@ export class Learner {
   /** Ends the crew. */
   async close(): Promise<void> {
     await this.#crew.close();
+  }
+
+  #throwIfStopped(): void {
+    if (Atomics.load(this.#stop, 0) !== 0) throw new StoppedError();
   }
 
   #packAll(): void {

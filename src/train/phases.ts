@@ -66,11 +66,17 @@ export function runPhase(station: Station, phase: Phase): void {
   }
 }
 
-function runSequences({ kernels, plan, worker }: Station, lossWeight: number, key: number): void {
+/** Whether the step is to end: what it has computed so far will not be used. */
+function stopped({ memory, plan }: Station): boolean {
+  return Atomics.load(new Int32Array(memory.buffer, plan.stop, 1), 0) !== 0;
+}
+
+function runSequences(station: Station, lossWeight: number, key: number): void {
+  const { kernels, plan, worker } = station;
   const { model, shape } = plan;
   const T = shape.config.seqLen;
   const [from, to] = [worker, worker + 1].map((w) => Math.floor((shape.batch * w) / shape.workers));
-  for (let sequence = from; sequence < to; sequence++) {
+  for (let sequence = from; sequence < to && !stopped(station); sequence++) {
     const row = sequence * T;
     const vectors = plan.sequenceVectors + sequence * model.vectorCount * 4;
     kernels.modelBackward(
@@ -96,6 +102,7 @@ function runGradients(station: Station, lossWeight: number, accumulate: boolean)
   const tokens = shape.batch * shape.config.seqLen;
   const scratch = plan.workspaces[worker].record.scratch;
   for (const { index, from, to } of rowShare(plan, worker)) {
+    if (stopped(station)) return;
     const parameter = model.parameters[index];
     const { address, rows, columns } = parameter;
     const gradient = address + plan.gradient + from * columns * 4;

@@ -42,6 +42,8 @@ export interface TrainingPlan {
   readonly groups: readonly { readonly first: number; readonly count: number }[];
   readonly squares: number;
   readonly absolutes: number;
+  /** One int32 that is 0 until the step that runs is to end early. */
+  readonly stop: number;
   readonly pages: number;
 }
 
@@ -114,6 +116,7 @@ function layOut(arena: Arena, kernels: Kernels, shape: TrainingShape): Omit<Trai
     groups,
     squares: arena.reserve(first * 8),
     absolutes: arena.reserve(first * 8),
+    stop: arena.reserve(4),
   };
 }
 
