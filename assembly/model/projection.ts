@@ -72,7 +72,7 @@ export function keepGradient(
   if (!model.integer) return;
   const q = tape + <usize>slot * gradientSlotBytes(T, outputs, true);
   const tokenScales = inputTape + <usize>slot * inputSlotBytes(T, inputs, true) + scalesOffset(T, inputs);
-  quantizeChannels(q, slotStride(T), q + scalesOffset(T, outputs), dy, outputs, tokenScales, T, outputs, key, work.row);
+  quantizeChannels(q, slotStride(T), q + scalesOffset(T, outputs), dy, outputs, tokenScales, T, outputs, key);
 }
 
 /** The key of a projection's random rounding, from that of its sequence. */
