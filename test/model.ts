@@ -1,7 +1,8 @@
 import { type ModelConfig, parseConfig } from "../src/engine/config.ts";
 import { compileKernels } from "../src/engine/module.ts";
 import type { Values } from "../src/formats/parameter-values.ts";
-import { placeModel, type Runner } from "../src/inference/runner.ts";
+import { placeModel } from "../src/inference/placed-model.ts";
+import { Runner } from "../src/inference/runner.ts";
 import { Learner } from "../src/train/learner.ts";
 
 /** A small configuration with sizes that are no multiple of anything. */
@@ -38,7 +39,7 @@ export function randomValues(config: ModelConfig, seed = 7): Values {
 
 /** A runner with random values. */
 export function randomRunner(config: ModelConfig, seed?: number): Runner {
-  return placeModel(compileKernels(), config, randomValues(config, seed)).runner;
+  return Runner.of(placeModel(compileKernels(), config, { kind: "values", values: randomValues(config, seed) }));
 }
 
 /** A learner with random values. */

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { Command } from "commander";
 import { compileKernels } from "../engine/module.ts";
 import { countParameters, parameterTable } from "../engine/parameters.ts";
-import { readModelFile } from "../formats/model-file.ts";
+import { readModelFile } from "../inference/open-file.ts";
 import { modelOf, readModelBytes } from "../run/open-model.ts";
 import { kernelsAsked, kernelsOption } from "./options.ts";
 import { count, printResult } from "./output.ts";

@@ -7,6 +7,7 @@ import { benchCommand } from "./bench.ts";
 import { evalCommand } from "./eval.ts";
 import { generateCommand } from "./generate.ts";
 import { infoCommand } from "./info.ts";
+import { packCommand } from "./pack.ts";
 import { trainCommand } from "./train.ts";
 
 /** What the shell is told: bad use or input, a failure while working, an interrupt. */
@@ -29,6 +30,7 @@ for (const command of [
   generateCommand(),
   auditCommand(),
   infoCommand(),
+  packCommand(),
   benchCommand(),
 ]) {
   program.addCommand(command.copyInheritedSettings(program));

@@ -2,41 +2,29 @@ import { type ModelConfig, parseConfig } from "../engine/config.ts";
 import { FormatError } from "../engine/errors.ts";
 import { naming } from "../engine/naming.ts";
 import { type Parameter, parameterTable } from "../engine/parameters.ts";
-import { readSafetensors, type TensorView, writeSafetensors } from "./safetensors.ts";
+import { type TensorView, writeSafetensors } from "./safetensors.ts";
 
 /** What says that a safetensors file is one of ours, and of which form. */
-const FORMAT = "thunderbolt-1";
-
-/** A model as it lies in a file. */
-export interface ModelFile {
-  readonly config: ModelConfig;
-  /** The text of its tokenizer.json. */
-  readonly tokenizerJson: string;
-  readonly tensors: ReadonlyMap<string, TensorView>;
-  readonly metadata: Readonly<Record<string, string>>;
-}
+export const MODEL_FORMAT = "thunderbolt-1";
 
 /**
- * Reads a model file: safetensors with the original state_dict names, our configuration and the tokenizer in the
- * metadata.
+ * Reads a model from the tensors of its file: safetensors with the original state_dict names, our configuration and the
+ * tokenizer in the metadata.
  *
- * @throws FormatError for a damaged file, for one that is not ours, for tensors that are missing or unknown.
+ * @throws FormatError for tensors that are unknown.
  */
-export function readModelFile(bytes: Uint8Array, name: string): ModelFile {
-  const { metadata, tensors } = naming(name, () => readSafetensors(bytes));
-  if (metadata.format !== FORMAT) {
-    throw new FormatError(
-      `${name}: no thunderbolt-lm model (its metadata has no "format": "${FORMAT}"); train one with \`thunderbolt train\``,
-    );
-  }
-  if (!metadata.tokenizer) throw new FormatError(`${name}: the metadata has no tokenizer`);
+export function readModel(
+  metadata: Readonly<Record<string, string>>,
+  tensors: ReadonlyMap<string, TensorView>,
+  name: string,
+): ModelConfig {
   const config = naming(name, () => parseConfig(parseJson(metadata.config)));
   const known = new Set(parameterTable(config).map((parameter) => parameter.name));
   for (const tensor of tensors.keys()) {
     if (!known.has(tensor))
       throw new FormatError(`${name}: tensor ${tensor} belongs to no model of this configuration`);
   }
-  return { config, tokenizerJson: metadata.tokenizer, tensors, metadata };
+  return config;
 }
 
 /** A model file in chunks; the same values give the same bytes. */
@@ -49,7 +37,7 @@ export function writeModelFile<P extends Parameter>(
 ): Uint8Array[] {
   return writeSafetensors(
     parameters.map((parameter) => [parameter.name, floatTensor(parameter.shape, values(parameter))] as const),
-    { ...metadata, format: FORMAT, config: JSON.stringify(config), tokenizer: tokenizerJson },
+    { ...metadata, format: MODEL_FORMAT, config: JSON.stringify(config), tokenizer: tokenizerJson },
   );
 }
 
@@ -58,7 +46,8 @@ export function floatTensor(shape: readonly number[], values: Float32Array): Ten
   return { dtype: "F32", shape, bytes: new Uint8Array(values.buffer, values.byteOffset, values.byteLength) };
 }
 
-function parseJson(text: string | undefined): unknown {
+/** What a JSON text says; undefined for one that is none. */
+export function parseJson(text: string | undefined): unknown {
   try {
     return JSON.parse(text ?? "null");
   } catch {

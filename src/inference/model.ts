@@ -1,11 +1,9 @@
 import { decodeText, splitStories } from "../corpus/stories.ts";
 import { tokenizeStories } from "../corpus/tokens.ts";
 import type { ModelConfig } from "../engine/config.ts";
-import { FormatError, ThunderboltError } from "../engine/errors.ts";
+import { ThunderboltError } from "../engine/errors.ts";
 import { type CompiledKernels, compileKernels } from "../engine/module.ts";
-import { readModelFile } from "../formats/model-file.ts";
-import { valuesOf } from "../formats/parameter-values.ts";
-import { Tokenizer } from "../tokenizer/tokenizer.ts";
+import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { type Audit, auditCausality } from "./audit.ts";
 import { Continuation, type Piece } from "./continuation.ts";
 import { type InferenceCrew, type InferenceCrewFactory, inferenceInPlace } from "./crew.ts";
@@ -18,7 +16,9 @@ import {
   type GeneratedText,
   generateTogether,
 } from "./generate-batch.ts";
-import { type LoadedModel, placeModel } from "./runner.ts";
+import { readModelFile } from "./open-file.ts";
+import { type PlacedModel, placeModel } from "./placed-model.ts";
+import { Runner } from "./runner.ts";
 import { type EvaluationMode, type ScoringJob, sharedBuffer } from "./scoring.ts";
 import { Session } from "./session.ts";
 
@@ -38,19 +38,19 @@ export interface LoadOptions {
 export class Model {
   readonly config: ModelConfig;
   readonly tokenizer: Tokenizer;
-  #loaded: LoadedModel | undefined;
+  #loaded: { readonly placed: PlacedModel; readonly runner: Runner } | undefined;
   #crew: InferenceCrew | undefined;
-  readonly #startCrew: (loaded: LoadedModel) => InferenceCrew;
+  readonly #startCrew: (placed: PlacedModel) => InferenceCrew;
 
   private constructor(
     tokenizer: Tokenizer,
     compiled: CompiledKernels,
-    loaded: LoadedModel,
+    placed: PlacedModel,
     crew: InferenceCrewFactory = inferenceInPlace,
   ) {
-    this.config = loaded.shape.config;
+    this.config = placed.shape.config;
     this.tokenizer = tokenizer;
-    this.#loaded = loaded;
+    this.#loaded = { placed, runner: Runner.of(placed) };
     this.#startCrew = ({ memory, shape }) => crew({ work: "inference", compiled, memory, shape });
   }
 
@@ -61,16 +61,9 @@ export class Model {
    */
   static fromBytes(bytes: Uint8Array, options: LoadOptions = {}): Model {
     const name = options.name ?? "model";
-    const { config, tokenizerJson, tensors } = readModelFile(bytes, name);
-    const tokenizer = Tokenizer.fromJson(tokenizerJson);
-    if (tokenizer.vocabSize !== config.vocabSize) {
-      throw new FormatError(
-        `${name}: the tokenizer has ${tokenizer.vocabSize} tokens and the configuration says ${config.vocabSize}`,
-      );
-    }
+    const { config, tokenizer, source } = readModelFile(bytes, name);
     const compiled = compileKernels(options.kernels);
-    const loaded = placeModel(compiled, config, valuesOf(tensors), options.workers);
-    return new Model(tokenizer, compiled, loaded, options.crew);
+    return new Model(tokenizer, compiled, placeModel(compiled, config, source, options.workers), options.crew);
   }
 
   /**
@@ -116,7 +109,8 @@ export class Model {
     prompts: readonly string[],
     options: BatchOptions = {},
   ): AsyncGenerator<GeneratedText, void, undefined> {
-    const { runner, shape } = this.#running;
+    const { runner, placed } = this.#running;
+    const { shape } = placed;
     // what is wrong with the options is said here, and not by a worker
     new Continuation(runner, this.tokenizer, [], options);
     if (shape.config.headNorm === "window") this.session();
@@ -172,13 +166,13 @@ export class Model {
     this.dispose();
   }
 
-  get #running(): LoadedModel {
+  get #running(): { readonly placed: PlacedModel; readonly runner: Runner } {
     if (!this.#loaded) throw new ThunderboltError("DISPOSED", "this model has been disposed of; load it again");
     return this.#loaded;
   }
 
   get #working(): InferenceCrew {
-    this.#crew ??= this.#startCrew(this.#running);
+    this.#crew ??= this.#startCrew(this.#running.placed);
     return this.#crew;
   }
 }

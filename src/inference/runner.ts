@@ -1,16 +1,19 @@
 import type { ModelConfig } from "../engine/config.ts";
-import { type ModelPlan, writeModelRecords } from "../engine/model-plan.ts";
-import { type CompiledKernels, createMemory, instantiateKernels, type Kernels } from "../engine/module.ts";
-import { packWhole } from "../engine/pack.ts";
-import { LOGIT_ROWS, stateCount, type WorkspacePlan, writeWorkspaceRecords } from "../engine/workspace-plan.ts";
-import type { Values } from "../formats/parameter-values.ts";
-import { type InferenceShape, planInference } from "./inference-plan.ts";
+import type { ModelPlan } from "../engine/model-plan.ts";
+import type { Kernels } from "../engine/module.ts";
+import { LOGIT_ROWS, stateCount, type WorkspacePlan } from "../engine/workspace-plan.ts";
+import type { PlacedModel } from "./placed-model.ts";
 
 /**
  * Runs tokens through a model in one workspace of a memory: the forward pass that sessions, evaluation, the audit and
  * the trainer's validation share. Plain numbers in, plain numbers out; it knows nothing of text.
  */
 export class Runner {
+  /** A runner of the calling thread for a model in its memory. */
+  static of({ kernels, memory, model, workspace }: PlacedModel): Runner {
+    return new Runner(kernels, memory, model, workspace);
+  }
+
   readonly config: ModelConfig;
   /** Float32 numbers in a stream's state. */
   readonly stateCount: number;
@@ -106,45 +109,4 @@ export class Runner {
     this.#kernels.softmaxForward(at, at, temperature, V);
     return row;
   }
-}
-
-/** Tokens that a causal model reads at a time: enough to fill the kernels' lanes; the bits do not depend on it. */
-const CHUNK = 256;
-
-/** A model in a memory of its own. */
-export interface LoadedModel {
-  /** Runs it on the calling thread. */
-  readonly runner: Runner;
-  readonly memory: WebAssembly.Memory;
-  readonly shape: InferenceShape;
-}
-
-/**
- * Puts a model into a memory of its own, from its parameters' values.
- *
- * @param workers workspaces, one for each that will run it side by side
- * @param capacity tokens that one call can take; `headNorm: "window"` needs its window whole
- * @throws MemoryError for a model that does not fit; what `values` throws.
- */
-export function placeModel(
-  compiled: CompiledKernels,
-  config: ModelConfig,
-  values: Values,
-  workers = 1,
-  capacity = config.headNorm === "window" ? config.seqLen : Math.min(config.seqLen, CHUNK),
-): LoadedModel {
-  const shape = { config, capacity, workers };
-  const { model, workspaces, pages } = planInference(
-    instantiateKernels(compiled, createMemory(compiled.set, 1)),
-    shape,
-  );
-  const memory = createMemory(compiled.set, pages);
-  const kernels = instantiateKernels(compiled, memory);
-  writeModelRecords(memory, model);
-  for (const workspace of workspaces) writeWorkspaceRecords(memory, workspace);
-  for (const parameter of model.parameters) {
-    new Float32Array(memory.buffer, parameter.address, parameter.count).set(values(parameter));
-    packWhole(kernels, memory, model, parameter);
-  }
-  return { runner: new Runner(kernels, memory, model, workspaces[workspaces.length - 1]), memory, shape };
 }

@@ -1,6 +1,8 @@
 import { deriveConfig, presetConfig } from "../engine/config.ts";
 import { compileKernels, type KernelSet } from "../engine/module.ts";
-import { placeModel } from "../inference/runner.ts";
+import type { Parameter } from "../engine/parameters.ts";
+import { placeModel } from "../inference/placed-model.ts";
+import { Runner } from "../inference/runner.ts";
 import { type FillBatch, Learner } from "../train/learner.ts";
 import { deriveSettings, presetSettings } from "../train/settings.ts";
 import { benchmarkKernels, bestTime } from "./benchmark-kernels.ts";
@@ -69,7 +71,8 @@ export async function benchmark(options: BenchmarkOptions): Promise<Benchmark> {
   );
   await learner.close();
 
-  const { runner } = placeModel(compiled, config, ({ name, count }) => values.get(name) ?? new Float32Array(count));
+  const source = ({ name, count }: Parameter) => values.get(name) ?? new Float32Array(count);
+  const runner = Runner.of(placeModel(compiled, config, { kind: "values", values: source }));
   const window = ids.subarray(0, config.seqLen);
   const state = new Float32Array(runner.stateCount);
   const prefill = bestTime(seconds, () => {
