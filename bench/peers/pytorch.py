@@ -64,8 +64,10 @@ def run(command: list[str]) -> tuple[str, str, dict]:
         out.seek(0)
         err.seek(0)
         lines = err.read().strip().splitlines() or [f"exit code {process.returncode}"]
+        # the compiler ends a traceback with advice, not with what went wrong
+        faults = [line for line in lines if re.match(r"[\w.]*(Error|Exception|Invalid\w*)\b", line)] or lines
         used = {"maxRssMiB": usage.ru_maxrss / 1024, "cpuShare": share}
-        return out.read(), lines[-1] if process.returncode else "", used
+        return out.read(), faults[-1] if process.returncode else "", used
 
 
 def run_ours(node: str, threads: int, seconds: float) -> dict:
