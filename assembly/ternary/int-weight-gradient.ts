@@ -1,4 +1,5 @@
 import { loadLanes, storeLanes } from "../numeric/lanes";
+import { intWeightGradientRelaxed, intWeightGradientRelaxedScratchBytes } from "./int-weight-gradient-relaxed";
 
 /**
  * dW[n][k] (+)= scales[n] * sum_t dyq[n][t] xq[k][t] over one sequence: the gradient of a ternary matrix from the kept
@@ -15,6 +16,7 @@ const COLUMNS = 4;
 
 /** Bytes of scratch that {@link intWeightGradient} needs. */
 export function intWeightGradientScratchBytes(inputs: u32, stride: u32): usize {
+  if (ASC_FEATURE_RELAXED_SIMD) return intWeightGradientRelaxedScratchBytes(stride);
   return (<usize>ROW_BLOCK + ((<usize>inputs + COLUMNS - 1) & ~(COLUMNS - 1))) * stride * 2;
 }
 
@@ -27,6 +29,10 @@ export function intWeightGradient(
   dW: usize, dyq: usize, scales: usize, xq: usize, stride: u32,
   tokens: u32, outputs: u32, inputs: u32, accumulate: bool, scratch: usize,
 ): void {
+  if (ASC_FEATURE_RELAXED_SIMD) {
+    intWeightGradientRelaxed(dW, dyq, scales, xq, stride, tokens, outputs, inputs, accumulate, scratch);
+    return;
+  }
   const depth: usize = (<usize>tokens + 7) / 8; // panels of 8 tokens
   const dyPanel = scratch;
   const xPanel = scratch + <usize>ROW_BLOCK * stride * 2;
