@@ -1,10 +1,11 @@
 import { deriveConfig, presetConfig } from "../engine/config.ts";
-import { compileKernels, type KernelSet } from "../engine/module.ts";
+import { compileKernels, type KernelSet, whyNotRelaxed } from "../engine/module.ts";
 import { createRunner } from "../inference/runner.ts";
 import { type FillBatch, Learner } from "../train/learner.ts";
 import { deriveSettings, presetSettings } from "../train/settings.ts";
 import { benchmarkKernels, bestTime } from "./benchmark-kernels.ts";
 import { crewFor } from "./crew.ts";
+import { isRevectorized } from "./revectorize.ts";
 import { wholeNumber } from "./train-options.ts";
 
 /** What to measure. */
@@ -27,7 +28,10 @@ export interface Benchmark {
   readonly prefill: { readonly tokensPerSecond: number };
   readonly runtime: string;
   readonly kernelSet: KernelSet;
+  /** Whether relaxed SIMD is available here; the kernels `relaxed` use it. */
   readonly relaxedSimd: boolean;
+  /** Whether V8 was asked to join vector instructions (revectorize.ts). */
+  readonly revectorize: boolean;
 }
 
 /** Measures kernels, a training step, decoding and prefill. Each figure is the best of its repetitions. */
@@ -84,7 +88,8 @@ export async function benchmark(options: BenchmarkOptions): Promise<Benchmark> {
     prefill: { tokensPerSecond: window.length / prefill },
     runtime: runtimeName(),
     kernelSet: compiled.set,
-    relaxedSimd: false,
+    relaxedSimd: whyNotRelaxed() === undefined,
+    revectorize: isRevectorized(),
   };
 }
 
