@@ -9,7 +9,7 @@ export { intLogitsForward, intLogitsScratchBytes } from "./head/logits";
 export { headLossBackward, headLossScratchBytes } from "./head/loss";
 export { crossEntropyForward, softmaxForward } from "./layers/crossentropy";
 export { embeddingBackward } from "./layers/embedding";
-export { logitsForward, modelBackward, modelForward } from "./model/model";
+export { logitsForward, modelBackward, modelDecode, modelForward } from "./model/model";
 export { gradientSlotBytes, inputSlotBytes, scalesOffset, slotStride } from "./model/tape";
 export { randomNormal, randomUniform } from "./numeric/random";
 export { adamwUpdate } from "./optimizer/adamw";

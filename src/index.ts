@@ -12,10 +12,13 @@ export {
   RuntimeError,
   TextError,
   ThunderboltError,
+  WorkerError,
 } from "./engine/errors.ts";
 export type { Audit } from "./inference/audit.ts";
+export type { FinishReason, Piece } from "./inference/continuation.ts";
 export type { Evaluation, EvaluationMode } from "./inference/evaluate.ts";
-export type { FinishReason, GenerateOptions, Piece } from "./inference/generate.ts";
+export type { GenerateOptions } from "./inference/generate.ts";
+export type { BatchOptions, BatchPiece } from "./inference/generate-batch.ts";
 export { type LoadOptions, Model } from "./inference/model.ts";
 export type { SamplingOptions } from "./inference/sampler.ts";
 export type { Session } from "./inference/session.ts";

@@ -1,57 +1,82 @@
 import { loadLanes, storeLanes } from "../numeric/lanes";
+import { storeColumns } from "../numeric/transpose";
 
 /**
- * Products of whole numbers for the head: int16 rows times int8 rows, exact in int32, rescaled to float32.
+ * Products of whole numbers: int16 times int8, exact in int32, rescaled to float32. The gradients of ternary matrices
+ * and the three products of the head are made of it.
  *
- * B is interleaved a panel at a time: 16 columns, two rows of them side by side, so that one `i32x4.dot_i16x8_s` adds
- * two products to each of four sums. A is read where it lies, two rows of it at a time: with eight sums, four vectors
- * of B and one of A three of x86's sixteen registers are left over (bench/README.md).
+ * B is interleaved a panel at a time: 16 columns, two steps of the depth side by side, so that one
+ * `i32x4.dot_i16x8_s` adds two products to each of four sums. A is read where it lies, two rows of it at a time: with
+ * eight sums, four vectors of B and one of A three of x86's sixteen registers are left over (bench/README.md).
  */
 
 /** Depth of an exact sum: 512 products of 32767 and 127 stay within 31 bits. */
 const DEPTH_BLOCK: u32 = 512;
-const PANEL_COLUMNS = 16;
+const PANEL_COLUMNS: u32 = 16;
 /** Bytes of a panel for each two rows of B. */
 const PAIR_BYTES: usize = PANEL_COLUMNS * 4;
+/** Bytes of the sums of a block: 2 x 16. */
+const SUM_BYTES: usize = 2 * PANEL_COLUMNS * 4;
 
 /** Bytes of scratch that {@link intProduct} needs. */
 export function intProductScratchBytes(): usize {
-  return <usize>(DEPTH_BLOCK / 2) * PAIR_BYTES;
+  return <usize>(DEPTH_BLOCK / 2) * PAIR_BYTES + SUM_BYTES;
 }
 
 /**
- * C[m][n] (+)= scales[m] * sum_k A[m][k] B[k][n].
+ * C[m][n] (+)= scales[m] * sum_k A[m][k] B(k, n).
  *
  * The sum is exact within each 512 of k; from block to block it goes on in float32, in order, whatever the number of
  * rows and columns.
  *
  * @param c rows of `cStride` floats; scales: `rows` float32
- * @param a int16, rows of `aStride` numbers, readable to the next even k (what is there does not count)
- * @param b int8, rows of `bStride` bytes, readable to the next multiple of 16 columns
+ * @param a int16, rows of `aStride` numbers, readable to the next even k; 0 there if `transposed`
+ * @param b int8, rows of `bStride` bytes: a row is a step of the depth, readable to the next multiple of 16 columns; or,
+ * if `transposed`, a column, readable to the next multiple of 8 steps
  */
 export function intProduct(
-  c: usize, cStride: u32, a: usize, aStride: u32, scales: usize, b: usize, bStride: u32,
+  c: usize, cStride: u32, a: usize, aStride: u32, scales: usize, b: usize, bStride: u32, transposed: bool,
   rows: u32, columns: u32, depth: u32, accumulate: bool, scratch: usize,
 ): void {
   const rowC: usize = <usize>cStride << 2, rowA: usize = <usize>aStride << 1;
+  if (depth == 0 && !accumulate) {
+    for (let m: u32 = 0; m < rows; m++) memory.fill(c + m * rowC, 0, <usize>columns << 2);
+  }
+  const sums = scratch, panel = scratch + SUM_BYTES;
   for (let k: u32 = 0; k < depth; k += DEPTH_BLOCK) {
     const depthHere = min<u32>(DEPTH_BLOCK, depth - k);
     const pairs: usize = (depthHere + 1) >> 1;
     const add = accumulate || k > 0;
     for (let n: u32 = 0; n < columns; n += PANEL_COLUMNS) {
-      interleave(scratch, b + <usize>k * bStride + n, bStride, depthHere);
+      if (transposed) interleaveColumns(panel, b + k + <usize>n * bStride, bStride, depthHere, columns - n);
+      else interleaveRows(panel, b + <usize>k * bStride + n, bStride, depthHere);
       for (let m: u32 = 0; m < rows; m += 2) {
         const at = a + <usize>m * rowA + (<usize>k << 1);
         const to = c + <usize>m * rowC + (<usize>n << 2);
         const two = m + 1 < rows;
-        multiply(to, rowC, scales + (<usize>m << 2), at, two ? rowA : 0, scratch, pairs, two, columns - n, add);
+        multiply(sums, at, two ? rowA : 0, panel, pairs);
+        putRow(to, scales + (<usize>m << 2), sums, columns - n, add);
+        if (two) putRow(to + rowC, scales + (<usize>(m + 1) << 2), sums + SUM_BYTES / 2, columns - n, add);
       }
     }
   }
 }
 
-// [depth / 2][16][2] int16 from `depth` rows of 16 bytes; after an odd depth follows a row of 0
-function interleave(to: usize, from: usize, stride: usize, depth: u32): void {
+// [depth / 2][16][2] int16 from 16 columns of `depth` bytes; past the end the last column again, whose sums are dropped
+function interleaveColumns(to: usize, from: usize, stride: usize, depth: usize, columns: u32): void {
+  for (let n: u32 = 0; n < PANEL_COLUMNS; n += 4) {
+    const c0 = from + <usize>min<u32>(n, columns - 1) * stride, c1 = from + <usize>min<u32>(n + 1, columns - 1) * stride;
+    const c2 = from + <usize>min<u32>(n + 2, columns - 1) * stride, c3 = from + <usize>min<u32>(n + 3, columns - 1) * stride;
+    for (let k: usize = 0; k < depth; k += 8) {
+      // four columns of four pairs to four pairs of four columns
+      const a = v128.load8x8_s(c0 + k), b = v128.load8x8_s(c1 + k), c = v128.load8x8_s(c2 + k), d = v128.load8x8_s(c3 + k);
+      storeColumns(to + (n << 2) + (k >> 1) * PAIR_BYTES, PAIR_BYTES, a, b, c, d);
+    }
+  }
+}
+
+// the same from `depth` rows of 16 bytes; after an odd depth follows a row of 0
+function interleaveRows(to: usize, from: usize, stride: usize, depth: u32): void {
   for (let k: u32 = 0; k < depth; k += 2) {
     const even = v128.load(from);
     const odd = k + 1 < depth ? v128.load(from + stride) : i8x16.splat(0);
@@ -66,9 +91,8 @@ function interleave(to: usize, from: usize, stride: usize, depth: u32): void {
   }
 }
 
-function multiply(
-  c: usize, rowC: usize, scales: usize, a: usize, rowA: usize, b: usize, pairs: usize, two: bool, columns: i32, add: bool,
-): void {
+// the sums go to memory and are rescaled elsewhere: to add to C right here would make Node 20 spill in the loop
+function multiply(sums: usize, a: usize, rowA: usize, b: usize, pairs: usize): void {
   let c00 = i32x4.splat(0), c01 = i32x4.splat(0), c02 = i32x4.splat(0), c03 = i32x4.splat(0);
   let c10 = i32x4.splat(0), c11 = i32x4.splat(0), c12 = i32x4.splat(0), c13 = i32x4.splat(0);
   const end = b + pairs * PAIR_BYTES;
@@ -89,22 +113,28 @@ function multiply(
     next += 4;
     b += PAIR_BYTES;
   }
-  putRow(c, v128.load32_splat(scales), c00, c01, c02, c03, columns, add);
-  if (two) putRow(c + rowC, v128.load32_splat(scales, 4), c10, c11, c12, c13, columns, add);
+  v128.store(sums, c00), v128.store(sums, c01, 16), v128.store(sums, c02, 32), v128.store(sums, c03, 48);
+  v128.store(sums, c10, 64), v128.store(sums, c11, 80), v128.store(sums, c12, 96), v128.store(sums, c13, 112);
 }
 
 @inline
-function putRow(to: usize, scale: v128, s0: v128, s1: v128, s2: v128, s3: v128, columns: i32, add: bool): void {
-  put(to, scale, s0, columns, add);
-  if (columns > 4) put(to + 16, scale, s1, columns - 4, add);
-  if (columns > 8) put(to + 32, scale, s2, columns - 8, add);
-  if (columns > 12) put(to + 48, scale, s3, columns - 12, add);
+function putRow(to: usize, scale: usize, sums: usize, columns: i32, add: bool): void {
+  const factor = v128.load32_splat(scale);
+  for (let n: i32 = 0; n < 16 && n < columns; n += 4) {
+    const at = to + (n << 2);
+    const value = f32x4.mul(factor, f32x4.convert_i32x4_s(v128.load(sums + (n << 2))));
+    storeLanes(at, add ? f32x4.add(loadLanes(at, columns - n), value) : value, columns - n);
+  }
 }
 
+/** int16 from `count` int8, a multiple of 16: what {@link intProduct} takes for A. */
 @inline
-function put(to: usize, scale: v128, sum: v128, left: i32, add: bool): void {
-  const value = f32x4.mul(scale, f32x4.convert_i32x4_s(sum));
-  storeLanes(to, add ? f32x4.add(loadLanes(to, left), value) : value, left);
+export function widen(to: usize, from: usize, count: usize): void {
+  for (let i: usize = 0; i < count; i += 16) {
+    const bytes = v128.load(from + i);
+    v128.store(to + (i << 1), i16x8.extend_low_i8x16_s(bytes));
+    v128.store(to + (i << 1), i16x8.extend_high_i8x16_s(bytes), 16);
+  }
 }
 
 /**

@@ -30,11 +30,10 @@ export function headGradientScratchBytes(D: u32): usize {
  *
  * @param dE `rows` x D float32
  * @param codes,scales eq and es of these rows
- * @param q,stride,tokenScales,tops,inverses as head/loss.ts had and left them
- * @param hidden hq once more, a token a row of rowStride(D) bytes
+ * @param q,tokenScales,tops,inverses as head/loss.ts had and left them
  */
 export function headWeightGradient(
-  dE: usize, codes: usize, scales: usize, first: u32, rows: u32, q: usize, stride: u32, hidden: usize, tokenScales: usize,
+  dE: usize, codes: usize, scales: usize, first: u32, rows: u32, q: usize, tokenScales: usize,
   tops: usize, inverses: usize, targets: usize, T: u32, D: u32, weight: f32, accumulate: bool, scratch: usize,
 ): void {
   const width = rowStride(D);
@@ -47,7 +46,7 @@ export function headWeightGradient(
     for (let t: u32 = 0; t < T; t += TILE_TOKENS) {
       const tokens = min<u32>(TILE_TOKENS, T - t);
       const at: usize = <usize>t << 2;
-      logitsTile(tile, TILE_TOKENS, codes + <usize>row * width, scales + (<usize>row << 2), count, q + t, stride, tokens, D, rest);
+      logitsTile(tile, TILE_TOKENS, codes + <usize>row * width, scales + (<usize>row << 2), count, q + <usize>t * width, tokens, D, rest);
       for (let r: u32 = 0; r < count; r++) {
         probabilities(tile + ((<usize>r * TILE_TOKENS) << 2), tokenScales + at, tops + at, inverses + at, tokens);
       }
@@ -62,7 +61,7 @@ export function headWeightGradient(
         store<f32>(rowScales + (<usize>r << 2), scale * weight);
       }
       const to = dE + ((<usize>row * D) << 2);
-      intProduct(to, D, dLogits, TILE_TOKENS, rowScales, hidden + <usize>t * width, width, count, D, tokens, accumulate || t > 0, rest);
+      intProduct(to, D, dLogits, TILE_TOKENS, rowScales, q + <usize>t * width, width, false, count, D, tokens, accumulate || t > 0, rest);
     }
   }
 }

@@ -1,6 +1,5 @@
-import { intProduct, intProductColumn, intProductScratchBytes } from "../dense/int-product";
+import { intProduct, intProductColumn, intProductScratchBytes, widen } from "../dense/int-product";
 import { quantizeRows, rowStride } from "../dense/quantize-rows";
-import { quantizeTokens } from "../ternary/quantize";
 
 /**
  * The tied head on whole numbers: logits[t][v] = es[v] * (eq[v] . hq[t]) * hs[t], with the embedding and the hidden
@@ -25,10 +24,10 @@ export function logitsTileScratchBytes(D: u32): usize {
  *
  * @param tile `rows` of `tileStride` floats, of which `tokens` are written
  * @param codes eq: rows of rowStride(D) bytes; scales: es
- * @param q hq: D rows of `stride` bytes, a token a column, readable to the next multiple of 16 columns
+ * @param q hq: `tokens` rows of rowStride(D) bytes
  */
 export function logitsTile(
-  tile: usize, tileStride: u32, codes: usize, scales: usize, rows: u32, q: usize, stride: u32, tokens: u32, D: u32, scratch: usize,
+  tile: usize, tileStride: u32, codes: usize, scales: usize, rows: u32, q: usize, tokens: u32, D: u32, scratch: usize,
 ): void {
   const width: usize = rowStride(D);
   const wide = scratch + intProductScratchBytes();
@@ -36,22 +35,13 @@ export function logitsTile(
     const count = min<u32>(ROW_BLOCK, rows - row);
     widen(wide, codes + row * width, count * width);
     const to = tile + ((<usize>row * tileStride) << 2);
-    intProduct(to, tileStride, wide, <u32>width, scales + (<usize>row << 2), q, stride, count, tokens, D, false, scratch);
-  }
-}
-
-@inline
-function widen(to: usize, from: usize, count: usize): void {
-  for (let i: usize = 0; i < count; i += 16) {
-    const bytes = v128.load(from + i);
-    v128.store(to + (i << 1), i16x8.extend_low_i8x16_s(bytes));
-    v128.store(to + (i << 1), i16x8.extend_high_i8x16_s(bytes), 16);
+    intProduct(to, tileStride, wide, <u32>width, scales + (<usize>row << 2), q, <u32>width, true, count, tokens, D, false, scratch);
   }
 }
 
 /** Bytes of scratch that {@link intLogitsForward} needs. */
 export function intLogitsScratchBytes(V: u32, D: u32): usize {
-  return <usize>(rowStride(D) + 1) * TILE_TOKENS * 4 + (<usize>V * TILE_TOKENS << 2) + logitsTileScratchBytes(D);
+  return <usize>(rowStride(D) + 4) * TILE_TOKENS + (<usize>V * TILE_TOKENS << 2) + logitsTileScratchBytes(D);
 }
 
 /**
@@ -71,8 +61,8 @@ export function intLogitsForward(
   }
   for (let t: u32 = 0; t < T; t += TILE_TOKENS) {
     const tokens = min<u32>(TILE_TOKENS, T - t);
-    quantizeTokens(q, TILE_TOKENS, tokenScales, hidden + ((<usize>t * D) << 2), D, tokens, D);
-    logitsTile(tile, TILE_TOKENS, codes, scales, V, q, TILE_TOKENS, tokens, D, rest);
+    quantizeRows(q, tokenScales, hidden + ((<usize>t * D) << 2), tokens, D);
+    logitsTile(tile, TILE_TOKENS, codes, scales, V, q, tokens, D, rest);
     storeTransposed(logits + ((<usize>t * V) << 2), tile, tokenScales, tokens, V);
   }
 }

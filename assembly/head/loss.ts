@@ -37,13 +37,13 @@ export function headLossScratchBytes(V: u32, D: u32): usize {
  * nats[t] = -ln p(targets[t]) of T tokens, and dHidden, the gradient of `weight` times their sum to the hidden vectors.
  *
  * @param dHidden [T][D] float32; nats: float64 a token
- * @param q the quantised hidden vectors: D rows of `stride` bytes, a token a column; tokenScales: hs
+ * @param q,tokenScales hq and hs: the quantised hidden vectors, T rows of rowStride(D) bytes
  * @param tops,inverses what head/gradient.ts needs to see the same probabilities, float32 a token: the largest logit,
  * and one over the sum of e^(logit - largest)
  * @param codes,scales eq and es, the embedding
  */
 export function headLossBackward(
-  dHidden: usize, nats: usize, tops: usize, inverses: usize, q: usize, stride: u32, tokenScales: usize, codes: usize, scales: usize,
+  dHidden: usize, nats: usize, tops: usize, inverses: usize, q: usize, tokenScales: usize, codes: usize, scales: usize,
   targets: usize, T: u32, V: u32, D: u32, weight: f32, scratch: usize,
 ): void {
   const gradients = gradientStride(V);
@@ -54,7 +54,7 @@ export function headLossBackward(
   const rest = rowScales + (TILE_TOKENS << 2);
   for (let first: u32 = 0; first < T; first += TILE_TOKENS) {
     const tokens = min<u32>(TILE_TOKENS, T - first);
-    logitsTile(tile, TILE_TOKENS, codes, scales, V, q + first, stride, (tokens + 7) & ~7, D, rest);
+    logitsTile(tile, TILE_TOKENS, codes, scales, V, q + <usize>first * rowStride(D), tokens, D, rest);
     for (let t: u32 = 0; t < tokens; t += 8) {
       softmaxOfEight(
         tile + (<usize>t << 2), tokenScales + (<usize>(first + t) << 2), tokens - t, scales,
@@ -72,7 +72,7 @@ export function headLossBackward(
       store<i16>(dLogits + ((<usize>t * gradients + target) << 1), <i16>max<f32>(-LOGIT_MAX, min<f32>(LOGIT_MAX, whole)));
     }
     const to = dHidden + ((<usize>first * D) << 2);
-    intProduct(to, D, dLogits, gradients, rowScales, codes, rowStride(D), tokens, D, V, false, rest);
+    intProduct(to, D, dLogits, gradients, rowScales, codes, rowStride(D), false, tokens, D, V, false, rest);
   }
 }
 

@@ -3,21 +3,23 @@ import { loadLanes, storeLanes } from "../numeric/lanes";
 /**
  * The gated recurrence h_t = f_t * h_{t-1} + (1 - f_t) * v_t and the gated output o_t * h_t.
  *
- * hidden: T x C, preceded in memory by the row h_{-1}; forget, gated: T x C; value and output gate are the second and
- * last third of `gates` (T x 3 C). A scan in order of time: products of gates, as a parallel scan would need, run
- * into denormals.
+ * hidden, forget, gated: T x C; value and output gate are the second and last third of `gates` (T x 3 C).
+ * h_{t-1} lies at `before` + t * `step` bytes: for a sequence one row ahead of h_t, for a batch of streams in the state
+ * of each. A scan in order of time: products of gates, as a parallel scan would need, run into denormals.
  */
-export function recurrenceForward(hidden: usize, gated: usize, forget: usize, gates: usize, T: u32, C: u32): void {
+export function recurrenceForward(
+  hidden: usize, gated: usize, forget: usize, gates: usize, before: usize, step: usize, T: u32, C: u32,
+): void {
   const width: usize = <usize>C << 2;
   for (let t: usize = 0; t < T; t++) {
-    const row = t * width;
+    const row = t * width, rowBefore = before + t * step;
     for (let c: u32 = 0; c < C; c += 4) {
       const at = row + (c << 2);
       const left = C - c;
       const gate = gates + 3 * row + (c << 2);
       const f = loadLanes(forget + at, left);
       const rest = f32x4.sub(f32x4.splat(1), f);
-      const kept = f32x4.mul(f, loadLanes(hidden + at - width, left));
+      const kept = f32x4.mul(f, loadLanes(rowBefore + (c << 2), left));
       const h = f32x4.add(kept, f32x4.mul(rest, loadLanes(gate + width, left)));
       storeLanes(hidden + at, h, left);
       storeLanes(gated + at, f32x4.mul(loadLanes(gate + 2 * width, left), h), left);
@@ -27,7 +29,7 @@ export function recurrenceForward(hidden: usize, gated: usize, forget: usize, ga
 
 /**
  * From the gradient to the gated output (T x C), writes those to forget | value | output gate into dGates (T x 3 C).
- * `carry` (C, scratch) takes the gradient to h back through time; it starts as 0 at the end of the sequence.
+ * h_{t-1} lies one row ahead of h_t in memory. `carry` (C, scratch) takes the gradient to h back through time; it starts as 0 at the end of the sequence.
  */
 export function recurrenceBackward(
   dGates: usize, dGated: usize, hidden: usize, forget: usize, gates: usize, carry: usize, T: u32, C: u32,

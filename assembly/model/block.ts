@@ -9,25 +9,35 @@ import { Block, Model, Saved, Tape, Workspace } from "./layout";
 import {
   gradientPlace, inputPlace, keepGradient, Projection, projectBackward, projectForward, projectionKey,
 } from "./projection";
+import { stateBytes } from "./state";
 
 /**
  * One block over T tokens, line by line as in MODEL.md: x from saved.residual to `out` (which may be the same).
  * `slot` is the place of the sequence on the tape.
+ *
+ * The row before each: `states` 0 takes it from the row ahead in memory, as in one sequence; else the rows are the next
+ * tokens of T streams, and it comes from the state of each, of which `states` is this block's part of the first.
  */
-export function blockForward(model: Model, block: Block, saved: Saved, tape: Tape, out: usize, slot: u32, T: u32, work: Workspace): void {
+export function blockForward(
+  model: Model, block: Block, saved: Saved, tape: Tape, out: usize, slot: u32, T: u32, states: usize, work: Workspace,
+): void {
   const D = model.D, C = model.heads * model.headWidth, F = model.F;
   const span = model.windowNorm ? T : 1;
   const a = inputPlace(model, work, tape.gatesInput, slot, T, D), z = inputPlace(model, work, tape.projInput, slot, T, C);
   const b = inputPlace(model, work, tape.upInput, slot, T, D), u = inputPlace(model, work, tape.downInput, slot, T, F);
+  const rowD: usize = <usize>D << 2, rowC: usize = <usize>C << 2;
+  const before1 = states ? states : saved.norm1 - rowD, before2 = states ? states + rowD : saved.norm2 - rowD;
+  const hiddenBefore = states ? states + 2 * rowD : saved.hidden - rowC;
+  const stepD = states ? stateBytes(model) : rowD, stepC = states ? stateBytes(model) : rowC;
 
   // a = shift(LayerNorm(x; ln1), mix1)
   layerNormForward(saved.norm1, saved.mean1, saved.rstd1, saved.residual, block.ln1Weight, block.ln1Bias, T, D);
-  shiftForward(a, saved.norm1, block.mix1, work.row, T, D);
+  shiftForward(a, saved.norm1, before1, block.mix1, work.row, stepD, T, D);
   // f, v, o
   projectForward(model, work, saved.gates, tape.gatesInput, slot, T, 3 * C, D, block.gatesCodes, block.gatesScales, C);
   gatesForward(saved.forget, saved.gates, block.forgetBias, block.forgetFloor, T, C);
   // h = f * h_before + (1 - f) * v;  o * h
-  recurrenceForward(saved.hidden, saved.gated, saved.forget, saved.gates, T, C);
+  recurrenceForward(saved.hidden, saved.gated, saved.forget, saved.gates, hiddenBefore, stepC, T, C);
   // z = HeadNorm(o * h; gn)
   headNormForward(z, saved.headMean, saved.headRstd, saved.gated, block.gnWeight, block.gnBias, T, model.heads, model.headWidth, span);
   // x += W_proj z
@@ -35,7 +45,7 @@ export function blockForward(model: Model, block: Block, saved: Saved, tape: Tap
   residualForward(saved.middle, saved.residual, work.dNorm, T * D);
   // b = shift(LayerNorm(x; ln2), mix2)
   layerNormForward(saved.norm2, saved.mean2, saved.rstd2, saved.middle, block.ln2Weight, block.ln2Bias, T, D);
-  shiftForward(b, saved.norm2, block.mix2, work.row, T, D);
+  shiftForward(b, saved.norm2, before2, block.mix2, work.row, stepD, T, D);
   // x += ffn_down(relu(ffn_up b)^2)
   projectForward(model, work, saved.up, tape.upInput, slot, T, F, D, block.upCodes, block.upScale, F);
   reluSquaredForward(u, saved.up, T * F);

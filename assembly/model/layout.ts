@@ -105,8 +105,8 @@ export class Workspace {
   features: usize; // LayerNorm(x; ln_out), [B T][D]
   dEmbedded: usize; // training: gradient to the embedded tokens, [B T][D]
   dLogits: usize; // training, float32: gradient to the logits, [B T][V]
-  headColumns: usize; // training, int8: the features quantised, input slots of width D (tape.ts)
-  headRows: usize; // training, int8: the same numbers, a token a row, [B T][rowStride(D)]
+  headRows: usize; // training, int8: the features quantised, [B T][rowStride(D)] bytes (dense/quantize-rows.ts)
+  headScales: usize; // training, int8: their scales, [B T]
   headTops: usize; // training, int8: largest logit of each token, [B T]
   headInverses: usize; // training, int8: 1 / sum of e^(logit - largest), [B T]
   dNorm: usize; // scratch, [T][D]; forward: what a projection adds to x

@@ -1,5 +1,5 @@
 import { denseForward } from "../dense/product";
-import { rowStride, quantizeRows } from "../dense/quantize-rows";
+import { quantizeRows, rowStride } from "../dense/quantize-rows";
 import { intLogitsForward } from "../head/logits";
 import { headLossBackward } from "../head/loss";
 import { crossEntropyBackward } from "../layers/crossentropy";
@@ -7,9 +7,7 @@ import { embeddingForward, intEmbeddingForward } from "../layers/embedding";
 import { layerNormBackward, layerNormForward } from "../layers/layernorm";
 import { blockBackward, blockForward } from "./block";
 import { Block, Model, Saved, Tape, Workspace } from "./layout";
-import { quantizeTokens } from "../ternary/quantize";
-import { stateKeep, stateRestore } from "./state";
-import { inputSlotBytes, scalesOffset, slotStride } from "./tape";
+import { blockStateBytes, stateBytes, stateKeep, stateRestore } from "./state";
 
 /**
  * Embeds T tokens (int32 at `ids`), takes them through all blocks and the last norm; the features of the sequence in `slot` of the tape land in rows slot * T.. of work.features.
@@ -19,8 +17,21 @@ import { inputSlotBytes, scalesOffset, slotStride } from "./tape";
  * evaluation, the reading of a prompt and, with T = 1, decoding.
  */
 export function modelForward(modelAt: usize, workAt: usize, ids: usize, slot: u32, T: u32, state: usize): void {
+  forwardRows(changetype<Model>(modelAt), changetype<Workspace>(workAt), ids, slot, T, state, false);
+}
+
+/**
+ * The next token of each of S streams at once (int32 at `ids`), which share the lanes of the kernels: as S times
+ * modelForward with T = 1, and with the same bits. `states`: S states, end to end. Features land in rows 0..S-1 of
+ * work.features. Not for windowNorm.
+ */
+export function modelDecode(modelAt: usize, workAt: usize, ids: usize, S: u32, states: usize): void {
+  forwardRows(changetype<Model>(modelAt), changetype<Workspace>(workAt), ids, 0, S, states, true);
+}
+
+// T rows, which are one sequence (`states` is its state, or 0) or, in a `batch`, one token each of T streams
+function forwardRows(model: Model, work: Workspace, ids: usize, slot: u32, T: u32, states: usize, batch: bool): void {
   if (T == 0) return;
-  const model = changetype<Model>(modelAt), work = changetype<Workspace>(workAt);
   const L = model.L;
   const x = savedOf(work, 0).residual;
   if (model.integer) intEmbeddingForward(x, model.embedCodes, model.embedScales, ids, T, model.D);
@@ -28,9 +39,11 @@ export function modelForward(modelAt: usize, workAt: usize, ids: usize, slot: u3
   for (let l: u32 = 0; l < L; l++) {
     const saved = savedOf(work, l);
     const out = l + 1 < L ? savedOf(work, l + 1).residual : work.final;
-    stateRestore(model, saved, state, l);
-    blockForward(model, blockOf(model, l), saved, tapeOf(work, l), out, slot, T, work);
-    if (state != 0) stateKeep(model, saved, state, l, T);
+    if (!batch) stateRestore(model, saved, states, l);
+    const before = batch ? states + l * blockStateBytes(model) : 0;
+    blockForward(model, blockOf(model, l), saved, tapeOf(work, l), out, slot, T, before, work);
+    if (batch) for (let s: usize = 0; s < T; s++) stateKeep(model, saved, states + s * stateBytes(model), l, s);
+    else if (states != 0) stateKeep(model, saved, states, l, T - 1);
   }
   layerNormForward(rowOf(work.features, slot * T, model.D), work.finalMean, work.finalRstd, work.final, model.lnOutWeight, model.lnOutBias, T, model.D);
 }
@@ -81,12 +94,10 @@ function lossBackward(model: Model, work: Workspace, targets: usize, nats: usize
     denseForward(work.dNorm, D, dLogits, V, 1, model.headPanelsT, T, D, V, false, work.scratch);
     return;
   }
-  const columns = work.headColumns + <usize>slot * inputSlotBytes(T, D, true);
-  const scales = columns + scalesOffset(T, D);
-  quantizeTokens(columns, slotStride(T), scales, features, D, T, D);
-  quantizeRows(work.headRows + <usize>row * rowStride(D), scales, features, T, D);
+  const q = work.headRows + <usize>row * rowStride(D), scales = rowOf(work.headScales, row, 1);
+  quantizeRows(q, scales, features, T, D);
   headLossBackward(
-    work.dNorm, nats, rowOf(work.headTops, row, 1), rowOf(work.headInverses, row, 1), columns, slotStride(T), scales,
+    work.dNorm, nats, rowOf(work.headTops, row, 1), rowOf(work.headInverses, row, 1), q, scales,
     model.embedCodes, model.embedScales, targets, T, V, D, lossWeight, work.scratch,
   );
 }

@@ -1,6 +1,6 @@
 import { storeLanes } from "./lanes";
 
-/** 4 x 4 transposes of float32, in registers: rows a, b, c, d in, columns out. */
+/** 4 x 4 transposes of 32-bit lanes, in registers: rows a, b, c, d in, columns out. */
 
 /** Stores the four columns `stride` bytes apart. */
 @inline

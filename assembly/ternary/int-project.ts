@@ -3,8 +3,9 @@ import { intTernaryDecode, intTernaryDecodeScratchBytes } from "./int-decode";
 import { scatter } from "./scatter";
 import { TABLE_BYTES, addPanel, buildTable } from "./tables";
 
-/** Tokens in the int16 lanes of a wide tile, and of a narrow one. */
+/** Tokens in the int16 lanes of a wide tile; of a middle and a narrow one, for the last few tokens and for decoding. */
 const WIDE = 32;
+const MIDDLE = 16;
 const NARROW = 8;
 
 /** Panels whose sums fit into int16: 16 panels of 16 inputs of at most 127 make 32,512. */
@@ -12,7 +13,8 @@ const SAFE_PANELS: usize = 16;
 
 /**
  * The table kernel on int8 inputs: as project.ts, but with exact sums, so nothing depends on their order. int16 holds
- * the sums of 16 panels; then they go to int32 totals. 32 tokens (wide) or 8 (narrow) at a time.
+ * the sums of 16 panels; then they go to int32 totals. 32 tokens (wide), 16 (middle) or 8
+ * (narrow) at a time.
  */
 
 /** Bytes of scratch that {@link intTernaryForward} needs: four tables, a tile of int16 sums, one of int32 totals. */
@@ -40,9 +42,12 @@ export function intTernaryForward(
   while (t < tokens) {
     const left = tokens - t;
     const rowY = y + ((<usize>t * yStride) << 2);
-    if (left > <u32>NARROW) {
+    if (left > <u32>MIDDLE) {
       tile(rowY, yStride, q + t, stride, tokenScales + (<usize>t << 2), codes, scales, outputsPerScale, min<u32>(left, WIDE), outputs, inputs, accumulate, scratch, WIDE * 2);
       t += WIDE;
+    } else if (left > <u32>NARROW) {
+      tile(rowY, yStride, q + t, stride, tokenScales + (<usize>t << 2), codes, scales, outputsPerScale, left, outputs, inputs, accumulate, scratch, MIDDLE * 2);
+      t += MIDDLE;
     } else {
       tile(rowY, yStride, q + t, stride, tokenScales + (<usize>t << 2), codes, scales, outputsPerScale, left, outputs, inputs, accumulate, scratch, NARROW * 2);
       t += NARROW;

@@ -13,6 +13,8 @@ import { interleaveHigh, interleaveLow, joinHigh, joinLow } from "../numeric/tra
  * products and the sum of x as they should be, whatever dyq holds.
  */
 
+/** Tokens of an exact sum, as in dense/int-product.ts; from block to block it goes on in float32, in order. */
+const TOKEN_BLOCK: u32 = 512;
 /** Rows of dW whose output gradients are shifted at a time: with 256 tokens half of a first-level cache. */
 const ROW_BLOCK: u32 = 64;
 const ROWS: u32 = 2;
@@ -37,12 +39,25 @@ export function intWeightGradientRelaxed(
   dW: usize, dyq: usize, scales: usize, xq: usize, stride: u32,
   tokens: u32, outputs: u32, inputs: u32, accumulate: bool, scratch: usize,
 ): void {
+  if (tokens == 0 && !accumulate) memory.fill(dW, 0, (<usize>outputs * inputs) << 2);
+  for (let t: u32 = 0; t < tokens; t += TOKEN_BLOCK) {
+    const count = min<u32>(TOKEN_BLOCK, tokens - t);
+    exactBlock(dW, dyq + t, scales, xq + t, stride, count, outputs, inputs, accumulate || t > 0, scratch);
+  }
+}
+
+function exactBlock(
+  dW: usize, dyq: usize, scales: usize, xq: usize, stride: u32,
+  tokens: u32, outputs: u32, inputs: u32, accumulate: bool, scratch: usize,
+): void {
   const depth: usize = (<usize>tokens + 15) / 16; // vectors of 16 tokens
   const dyPanel = scratch;
   const xPanel = scratch + <usize>ROW_BLOCK * stride;
   for (let block: u32 = 0; block < outputs; block += ROW_BLOCK) {
     const rows = min<u32>(ROW_BLOCK, outputs - block);
-    for (let n: u32 = 0; n < rows; n += ROWS) shiftRows(dyPanel + <usize>n * depth * 16, dyq, stride, block + n, outputs, depth);
+    for (let n: u32 = 0; n < rows; n += ROWS) {
+      shiftRows(dyPanel + <usize>n * depth * 16, dyq, stride, block + n, outputs, depth);
+    }
     for (let k: u32 = 0; k < inputs; k += COLUMNS) {
       const columns = min<u32>(COLUMNS, inputs - k);
       const excess = gatherColumns(xPanel, xq, stride, k, inputs, depth, tokens);

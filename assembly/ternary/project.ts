@@ -6,13 +6,14 @@ import { TABLE_BYTES, addPanel, buildTable } from "./tables";
 
 /** Tokens in the lanes of a wide tile. */
 const WIDE = 16;
-/** Tokens in the lanes of a narrow tile, which serves the last few tokens, and decoding. */
+/** The same of tiles that serve the last few tokens, and decoding. */
+const MIDDLE = 8;
 const NARROW = 4;
 
 /**
  * The table kernel: products of ternary matrices with float32 activations, without a multiplication but the scale.
  *
- * Tokens are lanes, 16 (wide) or 4 (narrow) at a time. For each panel of 16 inputs four tables of signed sums are
+ * Tokens are lanes, 16 (wide), 8 (middle) or 4 (narrow) at a time. For each panel of 16 inputs four tables of signed sums are
  * built; every output row then costs one load and one addition per 4 weights and 4 tokens. Four tables fit a
  * first-level cache, and four look-ups are summed before the running sum is touched. A token's result is a function
  * of that token alone, in one order of additions, so any cut of a text into calls gives the same bits.
@@ -41,9 +42,12 @@ export function ternaryForward(
     const left = tokens - t;
     const rowY = y + ((<usize>t * yStride) << 2);
     const rowX = x + ((<usize>t * xStride) << 2);
-    if (left > <u32>NARROW) {
+    if (left > <u32>MIDDLE) {
       tile(rowY, yStride, rowX, xStride, codes, scales, outputsPerScale, min<u32>(left, WIDE), outputs, inputs, accumulate, scratch, WIDE * 4);
       t += WIDE;
+    } else if (left > <u32>NARROW) {
+      tile(rowY, yStride, rowX, xStride, codes, scales, outputsPerScale, left, outputs, inputs, accumulate, scratch, MIDDLE * 4);
+      t += MIDDLE;
     } else {
       tile(rowY, yStride, rowX, xStride, codes, scales, outputsPerScale, left, outputs, inputs, accumulate, scratch, NARROW * 4);
       t += NARROW;

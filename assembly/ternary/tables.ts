@@ -2,8 +2,8 @@
  * The table of one group of four inputs: all 81 sums c0 x0 + c1 x1 + c2 x2 + c3 x3 with c in {0, +1, -1}, tokens in
  * lanes. The packed byte of four codes is the index, so three of four values of each digit are used.
  *
- * T is f32 for float32 inputs (4 or 16 tokens), i16 for int8 ones (8 or 32 tokens), whose sums are at most 4 * 127.
- * `bytes` is that of an entry, 16 (narrow) or 64 (wide); callers pass a constant and get code of their own.
+ * T is f32 for float32 inputs (4, 8 or 16 tokens), i16 for int8 ones (8, 16 or 32 tokens), whose sums are at most
+ * 4 * 127. `bytes` is that of an entry, 16 (narrow), 32 (middle) or 64 (wide); callers pass a constant and get code of their own.
  */
 
 /** Bytes of a table of wide entries, up to code 2 (-1) in all four places; narrow ones lie equally far apart. */
@@ -62,18 +62,21 @@ function addNine<T>(entry: usize, bytes: usize, x0: v128, x1: v128, second: v128
 export function addPanel<T>(sums: usize, codes: usize, tables: usize, outputs: u32, bytes: usize): void {
   const table1 = tables + TABLE_BYTES, table2 = tables + 2 * TABLE_BYTES, table3 = tables + 3 * TABLE_BYTES;
   const mask: u32 = <u32>bytes * 255;
+  const shift: u32 = bytes == 64 ? 6 : bytes == 32 ? 5 : 4;
   const end = sums + <usize>outputs * bytes;
   for (let row = sums; row < end; row += bytes) {
     const packed = load<u32>(codes);
     codes += 4;
     // index times bytes, the shift taken together with the one that brings the byte down
-    const a = tables + ((bytes == 64 ? packed << 6 : packed << 4) & mask);
-    const b = table1 + ((bytes == 64 ? packed >>> 2 : packed >>> 4) & mask);
-    const c = table2 + ((bytes == 64 ? packed >>> 10 : packed >>> 12) & mask);
-    const d = table3 + ((bytes == 64 ? packed >>> 18 : packed >>> 20) & mask);
+    const a = tables + ((packed << shift) & mask);
+    const b = table1 + ((packed >>> (8 - shift)) & mask);
+    const c = table2 + ((packed >>> (16 - shift)) & mask);
+    const d = table3 + ((packed >>> (24 - shift)) & mask);
     v128.store(row, v128.add<T>(v128.load(row), fourSum<T>(v128.load(a), v128.load(b), v128.load(c), v128.load(d))));
-    if (bytes == 64) {
+    if (bytes >= 32) {
       v128.store(row, v128.add<T>(v128.load(row, 16), fourSum<T>(v128.load(a, 16), v128.load(b, 16), v128.load(c, 16), v128.load(d, 16))), 16);
+    }
+    if (bytes == 64) {
       v128.store(row, v128.add<T>(v128.load(row, 32), fourSum<T>(v128.load(a, 32), v128.load(b, 32), v128.load(c, 32), v128.load(d, 32))), 32);
       v128.store(row, v128.add<T>(v128.load(row, 48), fourSum<T>(v128.load(a, 48), v128.load(b, 48), v128.load(c, 48), v128.load(d, 48))), 48);
     }

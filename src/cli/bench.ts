@@ -32,7 +32,7 @@ Examples:
         [
           `${result.runtime}, kernels ${result.kernelSet} (relaxed SIMD ${result.relaxedSimd ? "" : "not "}available)${result.revectorize ? ", revectorised" : ""}; billions of multiply-adds a second on one core:`,
           ...Object.entries(result.kernels).map(([name, gmacs]) => `  ${name.padEnd(24)} ${gmacs.toFixed(1)}`),
-          `preset ${preset}, tokens/s: training ${count(result.train.tokensPerSecond)} on ${result.train.workers} workers, decoding ${count(result.decode.tokensPerSecond)}, reading a prompt ${count(result.prefill.tokensPerSecond)}`,
+          `preset ${preset}, tokens/s: training ${count(result.train.tokensPerSecond)} on ${result.train.workers} workers, decoding ${count(result.decode.tokensPerSecond)}, ${result.batchDecode.sessions} sessions at once ${count(result.batchDecode.tokensPerSecond)}, reading a prompt ${count(result.prefill.tokensPerSecond)}`,
         ].join("\n"),
       );
     });

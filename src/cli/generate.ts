@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { OptionError } from "../engine/errors.ts";
-import type { FinishReason, GenerateOptions } from "../inference/generate.ts";
+import type { FinishReason } from "../inference/continuation.ts";
+import type { GenerateOptions } from "../inference/generate.ts";
 import { openModel } from "../run/open-model.ts";
 import { kernelsAsked, kernelsOption, number, several } from "./options.ts";
 import { count, printResult } from "./output.ts";
@@ -15,10 +16,11 @@ interface Flags extends Omit<GenerateOptions, "stop" | "signal"> {
 
 /** One generated text, as --json prints it. */
 interface Generated {
-  readonly text: string;
-  readonly tokens: number;
-  readonly tokensPerSecond: number;
-  readonly finishReason: FinishReason;
+  text: string;
+  tokens: number;
+  /** Of all texts together, until this one ended. */
+  tokensPerSecond: number;
+  finishReason: FinishReason | undefined;
   readonly seed: number;
 }
 
@@ -36,7 +38,7 @@ export function generateCommand(): Command {
     .option("--repetition-penalty <r>", "above 1: avoid tokens seen so far (default 1)", number)
     .option("--stop <text>", "stop before this text; may be given several times", several)
     .option("--seed <s>", "the same seed gives the same text (default 0)", number)
-    .option("--count <n>", "texts to generate, with seeds from --seed on", number, 1)
+    .option("--count <n>", "texts to generate side by side, with seeds from --seed on", number, 1)
     .option(...kernelsOption)
     .option("--json", "print the result as one JSON object (with --count above 1, as an array in `texts`)")
     .addHelpText("after", '\nExample:\n  $ thunderbolt generate runs/a --prompt "The dog" --temperature 0.7 --seed 3')
@@ -46,37 +48,34 @@ export function generateCommand(): Command {
         throw new OptionError(
           "no model is given, and none ships with this version; give a run folder, for example: thunderbolt generate runs/start",
         );
-      if (!Number.isInteger(texts) || texts < 1)
-        throw new OptionError(`count is ${texts}; it must be a whole number from 1`);
-      const firstSeed = options.seed ?? 0;
-      if (firstSeed + texts > 2 ** 32) {
-        throw new OptionError(
-          `count is ${texts}, which from seed ${firstSeed} on leads beyond the last seed, ${2 ** 32 - 1}; give a smaller --seed`,
-        );
-      }
+      const { seed: firstSeed = 0 } = options;
       using model = openModel(path, { kernels: kernelsAsked(kernels) });
       const results: Generated[] = [];
-      for (let i = 0; i < texts; i++) {
-        const seed = firstSeed + i;
-        const started = performance.now();
-        let text = "";
-        let tokens = 0;
-        let finishReason: FinishReason = "length";
-        // with the first piece and not before it, so that what is refused leaves nothing on stdout
-        let begin = prompt;
-        for await (const piece of model.generate(prompt, { ...options, seed })) {
-          text += piece.text;
-          tokens = piece.tokens;
-          finishReason = piece.finishReason ?? finishReason;
-          if (!json) process.stdout.write(begin + piece.text);
-          begin = "";
-        }
-        const tokensPerSecond = (tokens / (performance.now() - started)) * 1000;
-        if (!json) {
+      const started = performance.now();
+      let tokensOfAll = 0;
+      // texts grow side by side and are printed one after the other; the first piece brings the prompt, and nothing
+      // comes before it, so that what is refused leaves nothing on stdout
+      const unprinted: string[] = [];
+      let printing = 0;
+      for await (const piece of model.generateBatch([prompt], { ...options, count: texts })) {
+        const { index, text, tokens, finishReason } = piece;
+        results[index] ??= { text: "", tokens: 0, tokensPerSecond: 0, finishReason, seed: firstSeed + index };
+        const result = results[index];
+        tokensOfAll += tokens - result.tokens;
+        result.text += text;
+        result.tokens = tokens;
+        result.finishReason = finishReason;
+        if (finishReason) result.tokensPerSecond = (tokensOfAll / (performance.now() - started)) * 1000;
+        if (json) continue;
+        unprinted[index] = (unprinted[index] ?? prompt) + text;
+        for (; results[printing]; printing++) {
+          const { tokens, tokensPerSecond, finishReason, seed } = results[printing];
+          process.stdout.write(unprinted[printing]);
+          unprinted[printing] = "";
+          if (!finishReason) break;
           process.stdout.write("\n");
           process.stderr.write(`\n${tokens} tokens, ${count(tokensPerSecond)} tokens/s, seed ${seed}\n`);
         }
-        results.push({ text, tokens, tokensPerSecond, finishReason, seed });
       }
       if (json) printResult(true, texts === 1 ? results[0] : { texts: results }, () => "");
     });

@@ -15,7 +15,7 @@ const BAD_USE = 2;
 const FAILED = 1;
 const INTERRUPTED = 130;
 
-const failures = new Set(["DIVERGED", "UNSUPPORTED_RUNTIME", "DISPOSED"]);
+const failures = new Set(["DIVERGED", "UNSUPPORTED_RUNTIME", "DISPOSED", "WORKER_DIED"]);
 
 const program = new Command("thunderbolt")
   .description("Train and run FlashLM v5 Thunderbolt, a matmul-free ternary language model, on CPU.")

@@ -61,3 +61,10 @@ export class RuntimeError extends ThunderboltError {
     super("UNSUPPORTED_RUNTIME", message, options);
   }
 }
+
+/** A thread that worked on a run ended before its work did: it was killed, ran out of memory, or its kernels trapped. */
+export class WorkerError extends ThunderboltError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("WORKER_DIED", message, options);
+  }
+}

@@ -7,6 +7,9 @@ import { type RecordValues, recordBytes, writeRecord } from "./records.ts";
 /** Tokens whose logits exist at once outside of training. */
 export const LOGIT_ROWS = 32;
 
+/** Streams at most that go through the model at once: they fill the widest lanes, and their logits exist at once. */
+export const BATCH = LOGIT_ROWS;
+
 /** Where inputs and output gradients of the projections go, one entry a block, and what the head needs. */
 export interface TapePlan {
   readonly blocks: readonly RecordValues<typeof layout.Tape>[];
@@ -14,8 +17,8 @@ export interface TapePlan {
   readonly dEmbedded: number;
   /** The head's part: gradients to all logits in float32; in int8 what the logits can be computed from again. */
   readonly dLogits: number;
-  readonly headColumns: number;
   readonly headRows: number;
+  readonly headScales: number;
   readonly headTops: number;
   readonly headInverses: number;
 }
@@ -34,8 +37,10 @@ export interface WorkspacePlan {
   readonly targets: number;
   /** capacity float64. */
   readonly nats: number;
-  /** A stream's state, float32. */
-  readonly state: number;
+  /** Streams that one call of modelDecode takes, S: at most BATCH and T; one when training. */
+  readonly batch: number;
+  /** A state for each of them, float32. */
+  readonly states: number;
   /** LOGIT_ROWS x V float32. */
   readonly logits: number;
 }
@@ -79,8 +84,8 @@ export function planTape(
     features: arena.floats(slots * T * D),
     dEmbedded: training ? arena.floats(slots * T * D) : 0,
     dLogits: training && !integer ? arena.floats(slots * T * V) : 0,
-    headColumns: training && integer ? input(D) : 0,
     headRows: training && integer ? arena.reserve(slots * T * (kernels.rowStride(D) >>> 0)) : 0,
+    headScales: training && integer ? arena.floats(slots * T) : 0,
     headTops: training && integer ? arena.floats(slots * T) : 0,
     headInverses: training && integer ? arena.floats(slots * T) : 0,
   };
@@ -97,6 +102,7 @@ export function planWorkspace(
 ): WorkspacePlan {
   const { dModel: D, dFfn: F, nLayers: L, nHeads, vocabSize: V } = plan.config;
   const C = plan.recurrentWidth;
+  const batch = training ? 1 : Math.min(BATCH, capacity);
   const rows = (width: number) => arena.floats(capacity * width);
   // one row more, in front: the token before the first
   const rowsAfterOne = (width: number) => arena.floats((capacity + 1) * width) + width * 4;
@@ -139,7 +145,7 @@ export function planWorkspace(
     ...headScratch.map((bytes) => bytes >>> 0),
     kernels.denseScratchBytes(),
     ...products.map(([outputs, inputs]) => kernels.intTernaryScratchBytes(outputs, inputs) >>> 0),
-    ...(training ? [D, C, F].map((inputs) => kernels.intWeightGradientScratchBytes(inputs, stride) >>> 0) : []),
+    ...(training ? [kernels.intWeightGradientScratchBytes(stride) >>> 0] : []),
     ...products.map(([outputs, inputs]) => kernels.ternaryScratchBytes(outputs, inputs) >>> 0),
     ...(training ? [D, C, F].map((inputs) => kernels.weightGradientScratchBytes(inputs) >>> 0) : []),
   );
@@ -152,8 +158,8 @@ export function planWorkspace(
     features: tape.features,
     dEmbedded: tape.dEmbedded,
     dLogits: tape.dLogits,
-    headColumns: tape.headColumns,
     headRows: tape.headRows,
+    headScales: tape.headScales,
     headTops: tape.headTops,
     headInverses: tape.headInverses,
     dNorm: rows(D),
@@ -173,7 +179,8 @@ export function planWorkspace(
     ids: arena.reserve(capacity * 4),
     targets: arena.reserve(capacity * 4),
     nats: arena.reserve(capacity * 8),
-    state: arena.floats(stateCount(plan)),
+    batch,
+    states: arena.floats(batch * stateCount(plan)),
     logits: arena.floats(Math.min(LOGIT_ROWS, capacity) * V),
   };
 }

@@ -7,8 +7,10 @@ import { readModelFile } from "../formats/model-file.ts";
 import { valuesOf } from "../formats/parameter-values.ts";
 import { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { type Audit, auditCausality } from "./audit.ts";
+import type { Piece } from "./continuation.ts";
 import { type Evaluation, type EvaluationMode, evaluateTokens } from "./evaluate.ts";
-import { type GenerateOptions, generateFrom, type Piece } from "./generate.ts";
+import { type GenerateOptions, generateFrom } from "./generate.ts";
+import { type BatchOptions, type BatchPiece, batchRequests, generateTogether } from "./generate-batch.ts";
 import { createRunner, type Runner } from "./runner.ts";
 import { Session } from "./session.ts";
 
@@ -67,6 +69,20 @@ export class Model {
     const session = this.session();
     session.append(ids);
     yield* generateFrom(session, this.#running, this.tokenizer, ids.slice(1), options);
+  }
+
+  /**
+   * Continues several prompts side by side, or one several times: faster than one after the other, and each text is
+   * the one that {@link generate} gives for its prompt and seed. Pieces come as they are ready, of all texts in turn.
+   *
+   * @throws OptionError for an option out of range; NotCausalError for a model with `headNorm: "window"`.
+   */
+  async *generateBatch(
+    prompts: readonly string[],
+    options: BatchOptions = {},
+  ): AsyncGenerator<BatchPiece, void, undefined> {
+    const requests = batchRequests(this.tokenizer, prompts, options);
+    yield* generateTogether(this.#running, this.tokenizer, requests, options.signal);
   }
 
   /**

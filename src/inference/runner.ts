@@ -21,8 +21,10 @@ export class Runner {
   readonly config: ModelConfig;
   /** Float32 numbers in a stream's state. */
   readonly stateCount: number;
-  /** Tokens that one call can take. */
+  /** Tokens that one call of {@link forward} can take. */
   readonly capacity: number;
+  /** Streams that one call of {@link forwardBatch} can take. */
+  readonly batch: number;
 
   readonly #kernels: Kernels;
   readonly #model: ModelPlan;
@@ -30,21 +32,22 @@ export class Runner {
   readonly #ids: Int32Array;
   readonly #targets: Int32Array;
   readonly #nats: Float64Array;
-  readonly #state: Float32Array;
+  readonly #states: Float32Array;
   readonly #logits: Float32Array;
 
   constructor(kernels: Kernels, memory: WebAssembly.Memory, model: ModelPlan, workspace: WorkspacePlan) {
-    const { capacity } = workspace;
+    const { capacity, batch } = workspace;
     this.config = model.config;
     this.stateCount = stateCount(model);
     this.capacity = capacity;
+    this.batch = batch;
     this.#kernels = kernels;
     this.#model = model;
     this.#workspace = workspace;
     this.#ids = new Int32Array(memory.buffer, workspace.ids, capacity);
     this.#targets = new Int32Array(memory.buffer, workspace.targets, capacity);
     this.#nats = new Float64Array(memory.buffer, workspace.nats, capacity);
-    this.#state = new Float32Array(memory.buffer, workspace.state, this.stateCount);
+    this.#states = new Float32Array(memory.buffer, workspace.states, batch * this.stateCount);
     const logitRows = Math.min(LOGIT_ROWS, capacity);
     this.#logits = new Float32Array(memory.buffer, workspace.logits, logitRows * model.config.vocabSize);
   }
@@ -55,10 +58,27 @@ export class Runner {
    */
   forward(ids: ArrayLike<number>, state?: Float32Array): void {
     this.#ids.set(ids);
-    if (state) this.#state.set(state);
-    const { address, ids: at, state: stateAt } = this.#workspace;
-    this.#kernels.modelForward(this.#model.model, address, at, 0, ids.length, state ? stateAt : 0);
-    if (state) state.set(this.#state);
+    if (state) this.#states.set(state);
+    const { address, ids: at, states } = this.#workspace;
+    this.#kernels.modelForward(this.#model.model, address, at, 0, ids.length, state ? states : 0);
+    if (state) state.set(this.#states.subarray(0, this.stateCount));
+  }
+
+  /**
+   * Reads one token into each of several streams: ids[s] on from states[s], which is changed in place. At most `batch`
+   * streams of a causal model. Bits are those of {@link forward} stream by stream; {@link logits} answers for row s.
+   */
+  forwardBatch(ids: ArrayLike<number>, states: readonly Float32Array[]): void {
+    const { stateCount: count } = this;
+    this.#ids.set(ids);
+    states.forEach((state, s) => {
+      this.#states.set(state, s * count);
+    });
+    const { address, ids: at, states: statesAt } = this.#workspace;
+    this.#kernels.modelDecode(this.#model.model, address, at, states.length, statesAt);
+    states.forEach((state, s) => {
+      state.set(this.#states.subarray(s * count, (s + 1) * count));
+    });
   }
 
   /**

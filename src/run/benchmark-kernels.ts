@@ -19,14 +19,25 @@ export function benchmarkKernels(compiled: CompiledKernels, seconds: number): Re
   const scales = arena.floats(F);
   const quantized = arena.reserve(F * T);
   const dQuantized = arena.reserve(F * T);
+  const rowBytes = planner.rowStride(D) >>> 0;
+  const embedCodes = arena.reserve(V * rowBytes);
+  const embedScales = arena.floats(V);
+  const hiddenCodes = arena.reserve(T * rowBytes);
+  const hiddenScales = arena.floats(T);
+  const tops = arena.floats(T);
+  const inverses = arena.floats(T);
+  const nats = arena.reserve(T * 8);
+  const targets = arena.reserve(T * 4);
   const panels = arena.reserve(planner.columnPanelBytes(D, V) >>> 0);
   const scratch = arena.reserve(
     Math.max(
       planner.ternaryScratchBytes(F, F) >>> 0,
       planner.intTernaryScratchBytes(F, F) >>> 0,
       planner.weightGradientScratchBytes(F) >>> 0,
-      planner.intWeightGradientScratchBytes(F, T) >>> 0,
+      planner.intWeightGradientScratchBytes(T) >>> 0,
       planner.denseScratchBytes() >>> 0,
+      planner.headLossScratchBytes(V, D) >>> 0,
+      planner.headGradientScratchBytes(D) >>> 0,
     ),
   );
   const memory = createMemory(compiled.set, arena.pages("the benchmark"));
@@ -40,6 +51,8 @@ export function benchmarkKernels(compiled: CompiledKernels, seconds: number): Re
   kernels.packColumns(panels, x, 1, D, D, V);
   kernels.quantizeTokens(quantized, T, y, x, F, T, F);
   kernels.quantizeTokens(dQuantized, T, y, x, F, T, F);
+  kernels.quantizeRows(embedCodes, embedScales, x, V, D);
+  kernels.quantizeRows(hiddenCodes, hiddenScales, y, T, D);
 
   const measure = (macs: number, work: () => void) => macs / bestTime(seconds, work) / 1e9;
   const ternary = (at: number, outputs: number, inputs: number) =>
@@ -64,6 +77,42 @@ export function benchmarkKernels(compiled: CompiledKernels, seconds: number): Re
         scratch,
       ),
     );
+  // logits and the gradient to hidden; logits again and the gradient to the embedding: two products each
+  const headLoss = () =>
+    kernels.headLossBackward(
+      y,
+      nats,
+      tops,
+      inverses,
+      hiddenCodes,
+      hiddenScales,
+      embedCodes,
+      embedScales,
+      targets,
+      T,
+      V,
+      D,
+      1 / T,
+      scratch,
+    );
+  const headGradient = () =>
+    kernels.headWeightGradient(
+      dW,
+      embedCodes,
+      embedScales,
+      0,
+      V,
+      hiddenCodes,
+      hiddenScales,
+      tops,
+      inverses,
+      targets,
+      T,
+      D,
+      1 / T,
+      false,
+      scratch,
+    );
   return {
     ternaryForward: ternary(codes, F, D),
     ternaryInputGradient: ternary(codesT, D, F),
@@ -75,6 +124,8 @@ export function benchmarkKernels(compiled: CompiledKernels, seconds: number): Re
     intWeightGradient: measure(T * D * F, () =>
       kernels.intWeightGradient(dW, dQuantized, scales, quantized, T, T, F, D, false, scratch),
     ),
+    headLossBackward: measure(2 * T * D * V, headLoss),
+    headWeightGradient: measure(2 * T * D * V, headGradient),
   };
 }
 

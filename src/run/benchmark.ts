@@ -25,6 +25,8 @@ export interface Benchmark {
   readonly kernels: Readonly<Record<string, number>>;
   readonly train: { readonly preset: string; readonly workers: number; readonly tokensPerSecond: number };
   readonly decode: { readonly tokensPerSecond: number };
+  /** Several sessions side by side, the tokens of all together. */
+  readonly batchDecode: { readonly sessions: number; readonly tokensPerSecond: number };
   readonly prefill: { readonly tokensPerSecond: number };
   readonly runtime: string;
   readonly kernelSet: KernelSet;
@@ -33,6 +35,9 @@ export interface Benchmark {
   /** Whether V8 was asked to join vector instructions (revectorize.ts). */
   readonly revectorize: boolean;
 }
+
+/** Sessions of the batch that is measured. */
+const SESSIONS = 16;
 
 /** Measures kernels, a training step, decoding and prefill. Each figure is the best of its repetitions. */
 export async function benchmark(options: BenchmarkOptions): Promise<Benchmark> {
@@ -81,10 +86,18 @@ export async function benchmark(options: BenchmarkOptions): Promise<Benchmark> {
       runner.logits(0, 1);
     }
   });
+  const states = Array.from({ length: SESSIONS }, () => state.slice());
+  const batchDecode = bestTime(seconds, () => {
+    for (let t = 0; t < 8; t++) {
+      runner.forwardBatch(window.subarray(t, t + SESSIONS), states);
+      runner.logits(0, SESSIONS);
+    }
+  });
   return {
     kernels: gmacs,
     train: { preset, workers, tokensPerSecond: trainSpeed },
     decode: { tokensPerSecond: 8 / decode },
+    batchDecode: { sessions: SESSIONS, tokensPerSecond: (8 * SESSIONS) / batchDecode },
     prefill: { tokensPerSecond: window.length / prefill },
     runtime: runtimeName(),
     kernelSet: compiled.set,

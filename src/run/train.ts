@@ -3,7 +3,7 @@ import { setImmediate } from "node:timers/promises";
 import type { TokenizedStories } from "../corpus/tokens.ts";
 import { WindowSampler } from "../corpus/windows.ts";
 import { deriveConfig, presetConfig } from "../engine/config.ts";
-import { OptionError, ThunderboltError } from "../engine/errors.ts";
+import { OptionError, ThunderboltError, WorkerError } from "../engine/errors.ts";
 import { compileKernels } from "../engine/module.ts";
 import { naming } from "../engine/naming.ts";
 import { evaluateTokens } from "../inference/evaluate.ts";
@@ -24,7 +24,7 @@ const SMOOTHING = 20;
  * Trains a model and saves it: tokenizer, training, score, files.
  *
  * @throws OptionError, ConfigError, TextError, MemoryError before anything is written; InterruptedError when the
- * signal ended the run.
+ * signal ended the run; WorkerError when a thread died.
  */
 export async function train(options: TrainOptions): Promise<TrainResult> {
   const { data, val, out, signal } = options;
@@ -63,6 +63,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   await setImmediate();
   if (signal?.aborted) throw new InterruptedError(saved?.optimizer.step, out);
   // with too little memory the kernels' plan refuses here, before anything is written
+  let lastSaved = saved?.optimizer.step;
   const learner = new Learner(compiled, { config, batch: settings.batch, workers }, crew);
   try {
     if (saved) {
@@ -87,6 +88,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     const save = () => {
       const progress = { steps, minutes: length.minutes, seconds: clock.seconds, losses };
       const sha256 = folder.save(learner, tokenizer.json, identity, progress);
+      lastSaved = learner.step;
       options.onProgress?.({ kind: "saved", step: learner.step, sha256 });
       return sha256;
     };
@@ -166,6 +168,13 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     };
     folder.metrics.log(result);
     return result;
+  } catch (error) {
+    if (!(error instanceof WorkerError)) throw error;
+    const rest =
+      lastSaved === undefined
+        ? "nothing was saved yet"
+        : `step ${lastSaved} is saved in ${out}, --resume goes on from it`;
+    throw new WorkerError(`${error.message}; ${rest}`, { cause: error });
   } finally {
     await learner.close();
   }

@@ -176,20 +176,16 @@ function headGradients(
   const { tape } = plan;
   const { batch, config } = plan.shape;
   const T = config.seqLen;
-  const slot = kernels.inputSlotBytes(T, D, true) >>> 0;
   for (let sequence = 0; sequence < batch; sequence++) {
     const row = sequence * T;
-    const columns = tape.headColumns + sequence * slot;
     kernels.headWeightGradient(
       address + plan.gradient + from * D * 4,
       head.codes + from * head.rowBytes,
       head.scales + from * 4,
       from,
       to - from,
-      columns,
-      kernels.slotStride(T) >>> 0,
       tape.headRows + row * head.rowBytes,
-      columns + (kernels.scalesOffset(T, D) >>> 0),
+      tape.headScales + row * 4,
       tape.headTops + row * 4,
       tape.headInverses + row * 4,
       plan.targets + row * 4,

@@ -1,9 +1,11 @@
 import { Piscina } from "piscina";
+import { WorkerError } from "../engine/errors.ts";
 import type { CrewFactory, Share } from "../train/crew.ts";
 
 /**
  * A crew of threads: a piscina pool whose workers share one memory and one compiled module. A phase is one task for
- * each worker of the job; a thread that dies rejects its task.
+ * each worker of the job. Whatever ends a thread before the crew is closed ends the phase that runs, or the next one,
+ * with a WorkerError: what the thread left half done cannot be trusted.
  *
  * @param worker the built worker file; by default the one beside the bundle.
  */
@@ -15,9 +17,23 @@ export function piscinaCrew(worker: URL = new URL("./worker.js", import.meta.url
       maxThreads: job.shape.workers,
       workerData: job,
     });
+    // the pool would replace a thread that dies without a task, and wait for one that dies before it is ready
+    const death = new Promise<never>((_, reject) => {
+      for (const thread of pool.threads) {
+        thread.once("error", reject);
+        thread.once("exit", (code) => reject(new Error(`its exit code is ${code}`)));
+      }
+    });
+    death.catch(() => {});
     return {
       run: async (phase) => {
-        await Promise.all(Array.from({ length: job.shape.workers }, (_, worker) => pool.run({ phase, worker })));
+        const shares = Array.from({ length: job.shape.workers }, (_, worker) => pool.run({ phase, worker }));
+        try {
+          await Promise.race([death, Promise.all(shares)]);
+        } catch (cause) {
+          const reason = cause instanceof Error ? cause.message : String(cause);
+          throw new WorkerError(`a worker thread failed in the middle of a step: ${reason}`, { cause });
+        }
       },
       close: () => pool.destroy(),
     };

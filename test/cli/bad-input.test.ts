@@ -220,7 +220,7 @@ describe("every command refuses in one line, with exit code 2:", () => {
       [generate("--min-p", "1.1"), /--min-p is 1\.1/],
       [generate("--repetition-penalty", "0"), /--repetition-penalty is 0/],
       [generate("--count", "0"), /--count is 0/],
-      [generate("--count", "2", "--seed", "4294967295"), /--count is 2.*--seed/],
+      [generate("--count", "2", "--seed", "4294967295"), /--count is 2.*smaller seed/],
       [generate("--seed", "-1"), /--seed is -1/],
       [generate("--stop", ""), /--stop is empty/],
       [generate("--max-tokens", "-1"), /--max-tokens is -1/],

@@ -158,6 +158,15 @@ describe("generate", () => {
     expect(texts).toMatchObject([{ seed: 7 }, { seed: 8 }, { seed: 9, text: one.text }]);
   });
 
+  test("prints several texts one after the other, each as it is alone", async () => {
+    const seeds = ["7", "8", "9", "10"];
+    const alone = await Promise.all(seeds.map((seed) => works(generate("--stop", "e", "--seed", seed))));
+    const { stdout, stderr } = await works(generate("--stop", "e", "--seed", "7", "--count", "4"));
+    expect(stdout).toBe(alone.map(({ stdout }) => stdout).join(""));
+    const speedless = (text: string) => text.replace(/[\d,]+ tokens\/s/g, "");
+    expect(speedless(stderr)).toBe(alone.map(({ stderr }) => speedless(stderr)).join(""));
+  });
+
   test("stops before a stop text", async () => {
     const { text } = await json(generate("--seed", "5"));
     const whole = String(text);
@@ -207,6 +216,7 @@ describe("audit, info and bench", () => {
       kernels: { ternaryForward: expect.any(Number) },
       train: { preset: "tiny", workers: 1, tokensPerSecond: expect.any(Number) },
       decode: { tokensPerSecond: expect.any(Number) },
+      batchDecode: { sessions: 16, tokensPerSecond: expect.any(Number) },
       prefill: { tokensPerSecond: expect.any(Number) },
       runtime: expect.stringMatching(/^Node /),
       relaxedSimd: expect.any(Boolean),

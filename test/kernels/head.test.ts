@@ -54,24 +54,29 @@ describe("intProduct", () => {
       columns: size(40),
       depth: fc.oneof(size(70), fc.constantFrom(511, 512, 513, 1100)),
       accumulate: fc.boolean(),
+      transposed: fc.boolean(),
       kind: fc.constantFrom("any", "any", "one sign", "both signs"),
       seed,
     });
     fc.assert(
-      fc.property(shapes, ({ kind, seed, ...shape }) => {
+      fc.property(shapes, ({ kind, seed, transposed, ...shape }) => {
         const { rows, columns, depth, accumulate } = shape;
         const uniform = uniforms(seed);
         const a = wholes(uniform, rows * depth, 32767, kind);
         const b = wholes(uniform, depth * columns, 127, kind);
         const scales = evenly(uniform, rows, 0.1, 2);
         const before = evenly(uniform, rows * columns, -1, 1);
-        const [aStride, bStride] = [(depth + 3) & ~1, ((columns + 15) & ~15) + 16];
+        const aStride = (depth + 3) & ~1;
+        const bStride = (((transposed ? depth : columns) + 15) & ~15) + 16;
         const actual = onBench((bench) => {
           const c = bench.output(before);
-          const wideA = new Int16Array(rows * aStride).fill(-32768);
-          const wideB = new Int8Array(depth * bStride).fill(-128);
+          const wideA = new Int16Array(rows * aStride).fill(transposed ? 0 : -32768);
+          const wideB = new Int8Array(transposed ? columns * bStride : depth * bStride).fill(-128);
           for (let m = 0; m < rows; m++) wideA.set(a.subarray(m * depth, (m + 1) * depth), m * aStride);
-          for (let k = 0; k < depth; k++) wideB.set(b.subarray(k * columns, (k + 1) * columns), k * bStride);
+          for (let i = 0; i < b.length; i++) {
+            const [k, n] = [Math.floor(i / columns), i % columns];
+            wideB[transposed ? n * bStride + k : k * bStride + n] = b[i];
+          }
           kernels.intProduct(
             c.address,
             columns,
@@ -80,6 +85,7 @@ describe("intProduct", () => {
             bench.input(scales).address,
             bench.input(wideB).address,
             bStride,
+            transposed,
             rows,
             columns,
             depth,
@@ -145,14 +151,11 @@ function randomHead(seed: number, T: number, V: number, D: number) {
   const uniform = uniforms(seed);
   const hidden = spread(uniform, T * D, 3, 2);
   const embed = spread(uniform, V * D, 1, 2);
-  const stride = kernels.slotStride(T) >>> 0;
   const targets = Int32Array.from({ length: T }, () => Math.floor(uniform() * V));
   return {
     hidden,
     targets,
-    stride,
     rows: quantizeRows(hidden, T, D),
-    columns: quantizeTokens(hidden, T, D, stride),
     embed: quantizeRows(embed, V, D),
   };
 }
@@ -240,7 +243,7 @@ describe("headLossBackward and headWeightGradient", () => {
     fc.assert(
       fc.property(heads, fc.integer({ min: 0, max: 40 }), ({ T, V, D, seed }, cut) => {
         const head = randomHead(seed, T, V, D);
-        const { targets, stride, columns, rows, embed } = head;
+        const { targets, rows, embed } = head;
         const p = probabilitiesOf(head, T, V, D);
         const dLogit = (t: number, v: number) => p[t][v] - (v === targets[t] ? 1 : 0);
         const first = Math.min(cut, V - 1);
@@ -252,8 +255,8 @@ describe("headLossBackward and headWeightGradient", () => {
           const dE = bench.output(before);
           const tops = bench.output(new Float32Array(T));
           const inverses = bench.output(new Float32Array(T));
-          const q = bench.input(columns.codes).address;
-          const tokenScales = bench.input(columns.scales).address;
+          const q = bench.input(rows.codes).address;
+          const tokenScales = bench.input(rows.scales).address;
           const [codes, scales] = [bench.input(embed.codes).address, bench.input(embed.scales).address];
           const ids = bench.input(targets).address;
           const scratch = bench.scratch(
@@ -265,7 +268,6 @@ describe("headLossBackward and headWeightGradient", () => {
             tops.address,
             inverses.address,
             q,
-            stride,
             tokenScales,
             codes,
             scales,
@@ -283,8 +285,6 @@ describe("headLossBackward and headWeightGradient", () => {
             first,
             V - first,
             q,
-            stride,
-            bench.input(rows.codes).address,
             tokenScales,
             tops.address,
             inverses.address,

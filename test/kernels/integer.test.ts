@@ -125,7 +125,7 @@ describe("intWeightGradient", () => {
             const dy = bench.input(padded(dyq, outputs, tokens, 0));
             const x = bench.input(padded(xq, inputs, tokens, 77));
             const s = bench.input(scales);
-            const scratch = bench.scratch(kernels.intWeightGradientScratchBytes(inputs, stride(tokens)) >>> 0);
+            const scratch = bench.scratch(kernels.intWeightGradientScratchBytes(stride(tokens)) >>> 0);
             cuts.slice(1).forEach((to, i) => {
               const from = cuts[i];
               kernels.intWeightGradient(

@@ -31,6 +31,10 @@ function example({ T, C, seed }: { T: number; C: number; seed: number }) {
   return { forget, gates, hidden, uniform };
 }
 
+/** The recurrence of a sequence: each row's row before is the one ahead of it. */
+const recurSequence = (hidden: number, gated: number, forget: number, gates: number, T: number, C: number) =>
+  kernels.recurrenceForward(hidden, gated, forget, gates, hidden - 4 * C, 4 * C, T, C);
+
 describe("recurrence", () => {
   test("forward agrees with the naive sibling", () => {
     fc.assert(
@@ -38,7 +42,7 @@ describe("recurrence", () => {
         const { T, C } = shape;
         const { forget, gates, hidden } = example(shape);
         const outputs = [{ values: hidden, skip: C }, new Float32Array(T * C)];
-        const actual = run(kernels.recurrenceForward, outputs, [forget, gates], T, C);
+        const actual = run(recurSequence, outputs, [forget, gates], T, C);
         const [expected, terms] = [wide, magnitudes].map((of) =>
           run(kernels.naiveRecurrenceForward, naively(outputs, of), naively([forget, gates], of), T, C),
         );
@@ -108,7 +112,7 @@ describe("recurrence", () => {
           values.set(before);
           const outputs = [{ values, skip: C }, new Float32Array((to - from) * C)];
           const inputs = [forget.slice(from * C, to * C), gates.slice(3 * from * C, 3 * to * C)];
-          return run(kernels.recurrenceForward, outputs, inputs, to - from, C);
+          return run(recurSequence, outputs, inputs, to - from, C);
         };
         const start = hidden.subarray(0, C);
         const [whole, gated] = part(start, 0, T);
@@ -118,6 +122,28 @@ describe("recurrence", () => {
         expectSameBits(late, whole.subarray(first * C));
         expectSameBits(earlyGated, gated.subarray(0, first * C));
         expectSameBits(lateGated, gated.subarray(first * C));
+      }),
+    );
+  });
+
+  test("with a row before of its own for each, gives the bits of one row at a time", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 20 }), size(), fc.nat(3), seed, (S, C, gap, seed) => {
+        const { forget, gates, uniform } = example({ T: S, C, seed });
+        const stride = C + gap;
+        const before = spread(uniform, S * stride);
+        const rows = () => new Float32Array(S * C).fill(NaN);
+        const inputs = [forget, gates, before];
+        const all = run(kernels.recurrenceForward, [rows(), rows()], inputs, 4 * stride, S, C);
+        for (let s = 0; s < S; s++) {
+          const values = new Float32Array(2 * C);
+          values.set(before.subarray(s * stride, s * stride + C));
+          const outputs = [{ values, skip: C }, new Float32Array(C)];
+          const own = [forget.slice(s * C, (s + 1) * C), gates.slice(3 * s * C, 3 * (s + 1) * C)];
+          const [hidden, gated] = run(recurSequence, outputs, own, 1, C);
+          expectSameBits(all[0].slice(s * C, (s + 1) * C), hidden.slice(C));
+          expectSameBits(all[1].slice(s * C, (s + 1) * C), gated);
+        }
       }),
     );
   });

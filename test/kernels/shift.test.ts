@@ -24,6 +24,10 @@ function example({ T, width, seed }: { T: number; width: number; seed: number })
   return { y: { values, skip: width }, mix: evenly(uniform, width, -6, 6), dout: spread(uniform, T * width), uniform };
 }
 
+/** The shift of a sequence: each row's row before is the one ahead of it. */
+const shiftSequence = (out: number, y: number, mix: number, m: number, T: number, width: number) =>
+  kernels.shiftForward(out, y, y - 4 * width, mix, m, 4 * width, T, width);
+
 describe("shift", () => {
   test("forward agrees with the naive sibling", () => {
     fc.assert(
@@ -31,7 +35,7 @@ describe("shift", () => {
         const { T, width } = shape;
         const { y, mix } = example(shape);
         const out = new Float32Array(T * width);
-        const [actual] = run(kernels.shiftForward, [out], [y, mix, { scratch: 4 * width }], T, width);
+        const [actual] = run(shiftSequence, [out], [y, mix, { scratch: 4 * width }], T, width);
         const [expected] = run(kernels.naiveShiftForward, [wide(out)], naively([y, mix]), T, width);
         // m is good to 5 eps, of which both rows get their share; three more roundings
         const sizes = (i: number) => Math.abs(y.values[i]) + Math.abs(y.values[i + width]);
@@ -93,11 +97,36 @@ describe("shift", () => {
         const part = (from: number, to: number) => {
           const rows = { values: y.values.slice(from * width, (to + 1) * width), skip: width };
           const out = new Float32Array((to - from) * width);
-          return run(kernels.shiftForward, [out], [rows, mix, { scratch: 4 * width }], to - from, width)[0];
+          return run(shiftSequence, [out], [rows, mix, { scratch: 4 * width }], to - from, width)[0];
         };
         const whole = part(0, T);
         expectSameBits(part(0, first), whole.subarray(0, first * width));
         expectSameBits(part(first, T), whole.subarray(first * width));
+      }),
+    );
+  });
+
+  test("with a row before of its own for each, gives the bits of one row at a time", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 20 }), size(), fc.nat(3), seed, (S, width, gap, seed) => {
+        const uniform = uniforms(seed);
+        const [y, mix] = [spread(uniform, S * width), evenly(uniform, width, -6, 6)];
+        const stride = width + gap;
+        const before = spread(uniform, S * stride);
+        const inputs = [y, before, mix, { scratch: 4 * width }];
+        const [all] = run(kernels.shiftForward, [new Float32Array(S * width)], inputs, 4 * stride, S, width);
+        for (let s = 0; s < S; s++) {
+          const row = y.subarray(s * width, (s + 1) * width);
+          const values = Float32Array.of(...before.subarray(s * stride, s * stride + width), ...row);
+          const [one] = run(
+            shiftSequence,
+            [new Float32Array(width)],
+            [{ values, skip: width }, mix, { scratch: 4 * width }],
+            1,
+            width,
+          );
+          expectSameBits(all.slice(s * width, (s + 1) * width), one);
+        }
       }),
     );
   });

@@ -1,0 +1,97 @@
+import { OptionError } from "../engine/errors.ts";
+import type { Tokenizer } from "../tokenizer/tokenizer.ts";
+import { Continuation, type ContinuationOptions, type Piece } from "./continuation.ts";
+import type { GenerateOptions } from "./generate.ts";
+import type { Runner } from "./runner.ts";
+import { Session } from "./session.ts";
+
+/** How several texts are continued side by side. */
+export interface BatchOptions extends GenerateOptions {
+  /** Texts of each prompt, with seeds from `seed` on; default 1. */
+  readonly count?: number;
+}
+
+/** A stretch of one of several texts. */
+export interface BatchPiece extends Piece {
+  /** Which text: those of the first prompt in order of seed, then those of the second, and so on. */
+  readonly index: number;
+}
+
+/** One of several texts to come. */
+export interface BatchRequest {
+  /** The prompt's ids. Texts that share the array one after the other have it read once. */
+  readonly ids: readonly number[];
+  readonly options: ContinuationOptions;
+}
+
+/**
+ * The texts that a call asks for.
+ *
+ * @throws OptionError for a count that is no whole number from 1, or that leads beyond the last seed.
+ */
+export function batchRequests(
+  tokenizer: Tokenizer,
+  prompts: readonly string[],
+  options: BatchOptions,
+): Iterable<BatchRequest> {
+  const { count = 1, seed: firstSeed = 0 } = options;
+  if (!Number.isInteger(count) || count < 1)
+    throw new OptionError(`count is ${count}; it must be a whole number from 1`);
+  const last = 2 ** 32 - 1;
+  if (count > 1 && firstSeed + count - 1 > last) {
+    throw new OptionError(
+      `count is ${count}, which from seed ${firstSeed} on leads beyond the last seed, ${last}; give a smaller seed`,
+    );
+  }
+  return requests();
+
+  function* requests(): Generator<BatchRequest> {
+    for (const prompt of prompts) {
+      const ids = tokenizer.encode(prompt);
+      for (let i = 0; i < count; i++) yield { ids, options: { ...options, seed: firstSeed + i } };
+    }
+  }
+}
+
+/**
+ * Generates several texts side by side, as many at a time as the model takes: a text that ends makes room for the next
+ * one that waits. Each is the text that generateFrom gives for it alone.
+ *
+ * @throws OptionError for an option out of range; NotCausalError for a model with `headNorm: "window"`.
+ */
+export async function* generateTogether(
+  runner: Runner,
+  tokenizer: Tokenizer,
+  requests: Iterable<BatchRequest>,
+  signal?: AbortSignal,
+): AsyncGenerator<BatchPiece, void, undefined> {
+  const waiting = requests[Symbol.iterator]();
+  let joined = 0;
+  let prompt: { readonly ids: readonly number[]; readonly session: Session } | undefined;
+  let active: { readonly index: number; readonly session: Session; readonly continuation: Continuation }[] = [];
+  for (;;) {
+    while (active.length < runner.batch) {
+      const { value, done } = waiting.next();
+      if (done) break;
+      const { ids, options } = value;
+      const continuation = new Continuation(runner, tokenizer, ids, options);
+      if (prompt?.ids !== ids) {
+        prompt = { ids, session: new Session(runner) };
+        // a story begins after the end of another
+        prompt.session.append([tokenizer.eos, ...ids]);
+      }
+      active.push({ index: joined++, session: prompt.session.clone(), continuation });
+    }
+    if (active.length === 0) return;
+    signal?.throwIfAborted();
+    for (const { index, session, continuation } of active) {
+      const piece = continuation.step(session.logits);
+      if (piece.text !== "" || continuation.ended) yield { index, ...piece };
+    }
+    active = active.filter(({ continuation }) => !continuation.ended);
+    Session.appendEach(
+      active.map(({ session }) => session),
+      active.map(({ continuation }) => continuation.last),
+    );
+  }
+}
