@@ -15,6 +15,7 @@ const modules = {
   relaxed: ["assembly/index.ts", "relaxed"],
   single: ["assembly/index.ts", "single"],
   test: ["assembly/test.ts", "single"],
+  testSimd: ["assembly/test.ts", "simd"],
   testRelaxed: ["assembly/test.ts", "relaxed"],
 };
 
