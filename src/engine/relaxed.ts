@@ -14,7 +14,7 @@ export interface RelaxedHost {
   instantiate(): Sums;
 }
 
-/** The first V8 that has relaxed SIMD without a flag. With the flag, that of Node 20 takes the module and sums wrongly. */
+/** The first V8 that has relaxed SIMD without a flag: with it that of Node 20 takes the module, and is not to be trusted. */
 const FIRST_V8 = 12;
 
 /** A whole vector of tokens, and part of a second one. */
