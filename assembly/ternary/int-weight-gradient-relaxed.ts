@@ -1,5 +1,5 @@
 import { loadLanes, storeLanes } from "../numeric/lanes";
-import { interleaveHigh, interleaveLow, joinHigh, joinLow } from "../numeric/transpose";
+import { interleaveHigh, interleaveLow, joinHigh, joinLow, storeColumns } from "../numeric/transpose";
 
 /**
  * The weight gradient of int-weight-gradient.ts, to the same bits, where relaxed SIMD may be used: sixteen products of
@@ -17,15 +17,20 @@ import { interleaveHigh, interleaveLow, joinHigh, joinLow } from "../numeric/tra
 const TOKEN_BLOCK: u32 = 512;
 /** Rows of dW whose output gradients are shifted at a time: with 256 tokens half of a first-level cache. */
 const ROW_BLOCK: u32 = 64;
-const ROWS: u32 = 2;
-const COLUMNS: u32 = 4;
+/** Columns of a panel of x: four tokens of each side by side, so that a dot product adds them to one lane. */
+const PANEL_COLUMNS: u32 = 16;
+/** Bytes of a panel for each four tokens. */
+const STEP_BYTES: usize = PANEL_COLUMNS * 4;
+/** Bytes of the sums of a block, 2 x 16, and of what is taken off them. */
+const SUM_BYTES: usize = 2 * PANEL_COLUMNS * 4;
+const EXCESS_BYTES: usize = PANEL_COLUMNS * 4;
 const SHIFT: i8 = 64;
 /** log2 of {@link SHIFT}. */
 const SHIFT_BITS: i32 = 6;
 
 /** Bytes of scratch that {@link intWeightGradientRelaxed} needs. */
 export function intWeightGradientRelaxedScratchBytes(stride: u32): usize {
-  return <usize>(ROW_BLOCK + COLUMNS) * stride;
+  return SUM_BYTES + EXCESS_BYTES + <usize>(PANEL_COLUMNS + ROW_BLOCK) * stride;
 }
 
 /**
@@ -48,91 +53,91 @@ export function intWeightGradientRelaxed(
 
 function exactBlock(
   dW: usize, dyq: usize, scales: usize, xq: usize, stride: u32,
-  tokens: u32, outputs: u32, inputs: u32, accumulate: bool, scratch: usize,
+  tokens: u32, outputs: u32, inputs: u32, add: bool, scratch: usize,
 ): void {
-  const depth: usize = (<usize>tokens + 15) / 16; // vectors of 16 tokens
-  const dyPanel = scratch;
-  const xPanel = scratch + <usize>ROW_BLOCK * stride;
+  const rowW: usize = <usize>inputs << 2, rowBytes: usize = (<usize>tokens + 15) & ~15;
+  const sums = scratch, excess = sums + SUM_BYTES, panel = excess + EXCESS_BYTES;
+  const shifted = panel + <usize>PANEL_COLUMNS * stride;
   for (let block: u32 = 0; block < outputs; block += ROW_BLOCK) {
     const rows = min<u32>(ROW_BLOCK, outputs - block);
-    for (let n: u32 = 0; n < rows; n += ROWS) {
-      shiftRows(dyPanel + <usize>n * depth * 16, dyq, stride, block + n, outputs, depth);
-    }
-    for (let k: u32 = 0; k < inputs; k += COLUMNS) {
-      const columns = min<u32>(COLUMNS, inputs - k);
-      const excess = gatherColumns(xPanel, xq, stride, k, inputs, depth, tokens);
-      for (let n: u32 = 0; n < rows; n += ROWS) {
-        const row = block + n;
-        multiply(
-          dW + ((<usize>row * inputs + k) << 2), <usize>inputs << 2, dyPanel + <usize>n * depth * 16, xPanel, depth,
-          excess, scales + (<usize>row << 2), n + 1 < rows, columns, accumulate,
-        );
+    for (let n: usize = 0; n < rows; n++) shift(shifted + n * rowBytes, dyq + (block + n) * stride, rowBytes);
+    for (let k: u32 = 0; k < inputs; k += PANEL_COLUMNS) {
+      const columns = inputs - k;
+      interleave(panel, excess, xq + <usize>k * stride, stride, tokens, columns);
+      for (let n: u32 = 0; n < rows; n += 2) {
+        const two = n + 1 < rows;
+        multiply(sums, shifted + n * rowBytes, two ? rowBytes : 0, panel, (<usize>tokens + 3) >> 2);
+        const to = dW + (block + n) * rowW + (<usize>k << 2), scale = scales + (<usize>(block + n) << 2);
+        putRow(to, scale, sums, excess, columns, add);
+        if (two) putRow(to + rowW, scale + 4, sums + SUM_BYTES / 2, excess, columns, add);
       }
     }
   }
 }
 
-// [depth][2][16] bytes dyq + 64; past the end the last row again (its sums are dropped)
-function shiftRows(to: usize, from: usize, stride: u32, first: u32, rows: u32, depth: usize): void {
-  for (let i: u32 = 0; i < ROWS; i++) {
-    const row = from + <usize>min<u32>(first + i, rows - 1) * stride;
-    for (let d: usize = 0; d < depth; d++) {
-      v128.store(to + ((d * ROWS + i) << 4), i8x16.add(v128.load(row + (d << 4)), i8x16.splat(SHIFT)));
-    }
-  }
+function shift(to: usize, from: usize, bytes: usize): void {
+  for (let i: usize = 0; i < bytes; i += 16) v128.store(to + i, i8x16.add(v128.load(from + i), i8x16.splat(SHIFT)));
 }
 
-// [depth][4][16] bytes xq, 0 from `tokens` on; past the end the last column again. Gives 64 * the sum of each column
-function gatherColumns(to: usize, from: usize, stride: u32, first: u32, columns: u32, depth: usize, tokens: u32): v128 {
-  const s0 = gatherColumn(to, from + <usize>first * stride, depth, tokens);
-  const s1 = gatherColumn(to + 16, from + <usize>min<u32>(first + 1, columns - 1) * stride, depth, tokens);
-  const s2 = gatherColumn(to + 32, from + <usize>min<u32>(first + 2, columns - 1) * stride, depth, tokens);
-  const s3 = gatherColumn(to + 48, from + <usize>min<u32>(first + 3, columns - 1) * stride, depth, tokens);
-  return i32x4.shl(laneSums(s0, s1, s2, s3), SHIFT_BITS);
+// [tokens / 4][16][4] bytes of 16 columns of x, 0 from `tokens` on, and 64 * the sum of each column; past the last
+// column that one again, whose sums are dropped
+function interleave(to: usize, excess: usize, x: usize, stride: usize, tokens: u32, columns: u32): void {
+  for (let n: u32 = 0; n < PANEL_COLUMNS; n += 4) {
+    const x0 = x + <usize>min<u32>(n, columns - 1) * stride, x1 = x + <usize>min<u32>(n + 1, columns - 1) * stride;
+    const x2 = x + <usize>min<u32>(n + 2, columns - 1) * stride, x3 = x + <usize>min<u32>(n + 3, columns - 1) * stride;
+    let s0 = i32x4.splat(0), s1 = i32x4.splat(0), s2 = i32x4.splat(0), s3 = i32x4.splat(0);
+    for (let t: u32 = 0; t < tokens; t += 16) {
+      const left: i32 = tokens - t;
+      const a = loadTokens(x0 + t, left), b = loadTokens(x1 + t, left);
+      const c = loadTokens(x2 + t, left), d = loadTokens(x3 + t, left);
+      storeColumns(to + (n << 2) + <usize>(t >> 2) * STEP_BYTES, STEP_BYTES, a, b, c, d);
+      s0 = i32x4.add(s0, fours(a));
+      s1 = i32x4.add(s1, fours(b));
+      s2 = i32x4.add(s2, fours(c));
+      s3 = i32x4.add(s3, fours(d));
+    }
+    const ab = i32x4.add(interleaveLow(s0, s1), interleaveHigh(s0, s1));
+    const cd = i32x4.add(interleaveLow(s2, s3), interleaveHigh(s2, s3));
+    v128.store(excess + (n << 2), i32x4.shl(i32x4.add(joinLow(ab, cd), joinHigh(ab, cd)), SHIFT_BITS));
+  }
 }
 
 @inline
-function gatherColumn(to: usize, from: usize, depth: usize, tokens: u32): v128 {
-  let sum = i32x4.splat(0);
-  for (let d: usize = 0; d < depth; d++) {
-    let x = v128.load(from + (d << 4));
-    const left: i32 = tokens - (<u32>d << 4);
-    if (left < 16) {
-      x = v128.and(x, i8x16.lt_s(i8x16(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15), i8x16.splat(<i8>left)));
-    }
-    v128.store(to + ((d * COLUMNS) << 4), x);
-    sum = i32x4.add(sum, i32x4.extadd_pairwise_i16x8_s(i16x8.extadd_pairwise_i8x16_s(x)));
-  }
-  return sum;
+function loadTokens(from: usize, left: i32): v128 {
+  const x = v128.load(from);
+  if (left >= 16) return x;
+  return v128.and(x, i8x16.lt_s(i8x16(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15), i8x16.splat(<i8>left)));
 }
 
-// 2 x 4 sums, which with two vectors of dy and one of x leave registers over
-function multiply(
-  dW: usize, strideW: usize, dy: usize, x: usize, depth: usize, excess: v128,
-  scales: usize, two: bool, columns: i32, accumulate: bool,
-): void {
+@inline
+function fours(x: v128): v128 {
+  return i32x4.extadd_pairwise_i16x8_s(i16x8.extadd_pairwise_i8x16_s(x));
+}
+
+// as in dense/int-product.ts, four tokens at a time; sums that are stored side by side V8 may also keep in 256 bits
+function multiply(sums: usize, dy: usize, rowBytes: usize, x: usize, steps: usize): void {
   let c00 = i32x4.splat(0), c01 = i32x4.splat(0), c02 = i32x4.splat(0), c03 = i32x4.splat(0);
   let c10 = i32x4.splat(0), c11 = i32x4.splat(0), c12 = i32x4.splat(0), c13 = i32x4.splat(0);
-  const end = dy + depth * ROWS * 16;
-  while (dy < end) {
-    const d0 = v128.load(dy), d1 = v128.load(dy, 16);
-    let v = v128.load(x);
-    c00 = i32x4.add(c00, dot(v, d0));
-    c10 = i32x4.add(c10, dot(v, d1));
-    v = v128.load(x, 16);
-    c01 = i32x4.add(c01, dot(v, d0));
-    c11 = i32x4.add(c11, dot(v, d1));
-    v = v128.load(x, 32);
-    c02 = i32x4.add(c02, dot(v, d0));
-    c12 = i32x4.add(c12, dot(v, d1));
-    v = v128.load(x, 48);
-    c03 = i32x4.add(c03, dot(v, d0));
-    c13 = i32x4.add(c13, dot(v, d1));
-    dy += ROWS * 16;
-    x += COLUMNS * 16;
+  const end = x + steps * STEP_BYTES;
+  let next = dy + rowBytes;
+  while (x < end) {
+    const x0 = v128.load(x), x1 = v128.load(x, 16), x2 = v128.load(x, 32), x3 = v128.load(x, 48);
+    let s = v128.load32_splat(dy);
+    c00 = i32x4.add(c00, dot(x0, s));
+    c01 = i32x4.add(c01, dot(x1, s));
+    c02 = i32x4.add(c02, dot(x2, s));
+    c03 = i32x4.add(c03, dot(x3, s));
+    s = v128.load32_splat(next);
+    c10 = i32x4.add(c10, dot(x0, s));
+    c11 = i32x4.add(c11, dot(x1, s));
+    c12 = i32x4.add(c12, dot(x2, s));
+    c13 = i32x4.add(c13, dot(x3, s));
+    dy += 4;
+    next += 4;
+    x += STEP_BYTES;
   }
-  put(dW, scales, i32x4.sub(laneSums(c00, c01, c02, c03), excess), columns, accumulate);
-  if (two) put(dW + strideW, scales + 4, i32x4.sub(laneSums(c10, c11, c12, c13), excess), columns, accumulate);
+  v128.store(sums, c00), v128.store(sums, c01, 16), v128.store(sums, c02, 32), v128.store(sums, c03, 48);
+  v128.store(sums, c10, 64), v128.store(sums, c11, 80), v128.store(sums, c12, 96), v128.store(sums, c13, 112);
 }
 
 // in two steps: the relaxed dot product that goes on to int32 by itself was slower (bench/README.md)
@@ -141,16 +146,12 @@ function dot(x: v128, u: v128): v128 {
   return i32x4.extadd_pairwise_i16x8_s(i16x8.relaxed_dot_i8x16_i7x16_s(x, u));
 }
 
-// the sums of the lanes of four vectors
-@inline
-function laneSums(a: v128, b: v128, c: v128, d: v128): v128 {
-  const ab = i32x4.add(interleaveLow(a, b), interleaveHigh(a, b));
-  const cd = i32x4.add(interleaveLow(c, d), interleaveHigh(c, d));
-  return i32x4.add(joinLow(ab, cd), joinHigh(ab, cd));
-}
-
-@inline
-function put(to: usize, scale: usize, sum: v128, columns: i32, accumulate: bool): void {
-  const value = f32x4.mul(v128.load32_splat(scale), f32x4.convert_i32x4_s(sum));
-  storeLanes(to, accumulate ? f32x4.add(loadLanes(to, columns), value) : value, columns);
+function putRow(to: usize, scale: usize, sums: usize, excess: usize, columns: i32, add: bool): void {
+  const factor = v128.load32_splat(scale);
+  for (let n: i32 = 0; n < <i32>PANEL_COLUMNS && n < columns; n += 4) {
+    const at = to + (n << 2);
+    const sum = i32x4.sub(v128.load(sums + (n << 2)), v128.load(excess + (n << 2)));
+    const value = f32x4.mul(factor, f32x4.convert_i32x4_s(sum));
+    storeLanes(at, add ? f32x4.add(loadLanes(at, columns - n), value) : value, columns - n);
+  }
 }

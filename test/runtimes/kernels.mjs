@@ -19,11 +19,11 @@ await build({
 });
 
 // V8 has two compilers for WebAssembly, and the second one takes over when it sees fit: each by itself, too
-const flags = { "": [], ", baseline": ["--liftoff-only"], ", optimised": ["--no-liftoff"] };
+const tiers = { "": [], ", baseline": ["--liftoff-only"], ", optimised": ["--no-liftoff"] };
 const revectorised = { ", revectorised": ["--no-liftoff", "--experimental-wasm-revectorize"] };
 const variants = Object.entries(runtimes).flatMap(([name, [command, ...before]]) => {
   if (!name.startsWith("Node")) return [[name, [command, ...before]]];
-  const all = name.startsWith("Node 20") ? flags : { ...flags, ...revectorised };
+  const all = name.startsWith("Node 20") ? tiers : { ...tiers, ...revectorised };
   return Object.entries(all).map(([variant, options]) => [name + variant, [command, ...options, ...before]]);
 });
 
