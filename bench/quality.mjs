@@ -56,7 +56,7 @@ for (const seed of values.seeds.split(",").map(Number)) {
     const curve = [];
     for (const { step, copy } of saved) {
       const model = await loadModel(copy);
-      const { bitsPerByte } = model.evaluate(sample);
+      const { bitsPerByte } = await model.evaluate(sample);
       curve.push({ tokens: (result.tokens / result.steps) * step, bitsPerByte });
       model.dispose();
       rmSync(copy);

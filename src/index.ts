@@ -16,11 +16,12 @@ export {
 } from "./engine/errors.ts";
 export type { Audit } from "./inference/audit.ts";
 export type { FinishReason, Piece } from "./inference/continuation.ts";
-export type { Evaluation, EvaluationMode } from "./inference/evaluate.ts";
+export type { Evaluation } from "./inference/evaluate.ts";
 export type { GenerateOptions } from "./inference/generate.ts";
-export type { BatchOptions, BatchPiece } from "./inference/generate-batch.ts";
+export type { BatchOptions, BatchPiece, GeneratedText } from "./inference/generate-batch.ts";
 export { type LoadOptions, Model } from "./inference/model.ts";
 export type { SamplingOptions } from "./inference/sampler.ts";
+export type { EvaluationMode } from "./inference/scoring.ts";
 export type { Session } from "./inference/session.ts";
 export { train } from "./run/train.ts";
 export { InterruptedError, type TrainOptions, type TrainProgress, type TrainResult } from "./run/train-options.ts";

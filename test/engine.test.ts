@@ -71,6 +71,28 @@ describe("the training plan", () => {
     );
   });
 
+  test.each([
+    [{ batch: 64 }, "the largest batch that fits is", "batch"],
+    [{ workers: 200 }, "with batch 1 the most workers that fit are", "workers"],
+    [{ seqLen: 60_000 }, "the longest sequence that fits is", "seqLen"],
+  ] as const)("says what would fit instead of %o, and that does", (asked, message, name) => {
+    const plan = ({ batch = 8, workers = 1, seqLen = 256 }: { batch?: number; workers?: number; seqLen?: number }) =>
+      planTraining(kernels, { config: { ...presets.v5, seqLen }, batch, workers });
+    const refusal = (shape: Parameters<typeof plan>[0]): string => {
+      try {
+        plan(shape);
+        return "";
+      } catch (error) {
+        return (error as MemoryError).message;
+      }
+    };
+    expect(refusal(asked)).toContain(message);
+    const largest = Number(new RegExp(`${message} (\\d+)`).exec(refusal(asked))?.[1]);
+    const others = name === "batch" ? {} : { batch: 1 };
+    expect(refusal({ ...others, [name]: largest })).toBe("");
+    expect(refusal({ ...others, [name]: largest + 1 })).not.toBe("");
+  });
+
   test("is the same for every worker that computes it", () => {
     const shape = { config: presets.tiny, batch: 3, workers: 2 };
     expect(planTraining(kernels, shape)).toEqual(planTraining(kernels, shape));

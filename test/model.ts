@@ -1,7 +1,7 @@
 import { type ModelConfig, parseConfig } from "../src/engine/config.ts";
 import { compileKernels } from "../src/engine/module.ts";
 import type { Values } from "../src/formats/parameter-values.ts";
-import { createRunner, type Runner } from "../src/inference/runner.ts";
+import { placeModel, type Runner } from "../src/inference/runner.ts";
 import { Learner } from "../src/train/learner.ts";
 
 /** A small configuration with sizes that are no multiple of anything. */
@@ -38,7 +38,7 @@ export function randomValues(config: ModelConfig, seed = 7): Values {
 
 /** A runner with random values. */
 export function randomRunner(config: ModelConfig, seed?: number): Runner {
-  return createRunner(compileKernels(), config, randomValues(config, seed));
+  return placeModel(compileKernels(), config, randomValues(config, seed)).runner;
 }
 
 /** A learner with random values. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { PlacedParameter } from "../src/engine/model-plan.ts";
 import { compileKernels } from "../src/engine/module.ts";
-import { createRunner } from "../src/inference/runner.ts";
+import { placeModel } from "../src/inference/runner.ts";
 import { type FillBatch, Learner, type OptimizerSettings } from "../src/train/learner.ts";
 import { type Fixture, fixtures, largest, largestDifference } from "./fixtures.ts";
 
@@ -51,7 +51,7 @@ describe.each(fixtures.map((fixture) => [fixture.name, fixture] as const))("%s",
   const { seqLen: T, vocabSize: V } = fixture.config;
 
   test("logits and loss", () => {
-    const runner = createRunner(compiled, fixture.config, fixture.parameters, T);
+    const { runner } = placeModel(compiled, fixture.config, fixture.parameters, 1, T);
     const expected = fixture.floats("logits");
     let nats = 0;
     for (let b = 0; b < fixture.batch; b++) {
@@ -195,7 +195,7 @@ describe.each(fixtures.map((fixture) => [fixture.name, fixture] as const))("%s",
   });
 
   test.runIf(fixture.has("greedy_ids"))("greedy decoding, token by token", () => {
-    const runner = createRunner(compiled, fixture.config, fixture.parameters);
+    const { runner } = placeModel(compiled, fixture.config, fixture.parameters);
     const expected = fixture.integers("greedy_ids");
     const prompt = fixture.settings.greedy_prompt_len || 4;
     const state = new Float32Array(runner.stateCount);

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { NotCausalError, OptionError } from "../src/engine/errors.ts";
 import { auditCausality } from "../src/inference/audit.ts";
-import { scoreStory } from "../src/inference/evaluate.ts";
+import { scoreStory } from "../src/inference/scoring.ts";
 import { Session } from "../src/inference/session.ts";
 import { oddConfig, randomRunner } from "./model.ts";
 

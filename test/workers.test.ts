@@ -55,7 +55,7 @@ describe("a thread that dies", () => {
       expect(performance.now() - killed).toBeLessThan(5000);
       expect(error).toMatchObject({ code: "WORKER_DIED", name: "WorkerError" });
       const { message } = error as Error;
-      expect(message).toMatch(/^a worker thread failed in the middle of a step: [^\n]+$/);
+      expect(message).toMatch(/^a worker thread failed in the middle of its work: [^\n]+$/);
       await until(() => threads.size === 0);
 
       const state = join(out, "state.safetensors");

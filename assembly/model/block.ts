@@ -65,12 +65,9 @@ export function blockBackward(
   const span = model.windowNorm ? T : 1;
   const dNorm = work.dNorm, dShift = work.dShift, dWide = work.dWide;
   const grad = vectors - model.vectors; // from a parameter's address to its gradient's
-  const size: usize = <usize>(T * D) << 2;
 
   // x += ffn_down(relu(ffn_up b)^2)
-  const dDown = gradientPlace(model, work, tape.dDown, slot, T, D);
-  memory.copy(dDown, dx, size);
-  keepGradient(model, work, tape.dDown, tape.downInput, slot, dDown, T, D, F, projectionKey(key, l, Projection.down));
+  keepGradient(model, work, tape.dDown, tape.downInput, slot, dx, T, D, F, projectionKey(key, l, Projection.down));
   const dUp = gradientPlace(model, work, tape.dUp, slot, T, F);
   projectBackward(model, work, dUp, dx, D, T, D, F, block.downCodesT, block.downScale, false);
   reluSquaredBackward(dUp, dUp, saved.up, T * F);
@@ -80,9 +77,7 @@ export function blockBackward(
   shiftBackward(dNorm, grad + block.mix2, dShift, saved.norm2, block.mix2, work.row, T, D);
   layerNormBackward(dx, grad + block.ln2Weight, grad + block.ln2Bias, dNorm, saved.middle, saved.mean2, saved.rstd2, block.ln2Weight, T, D);
   // x += W_proj z
-  const dProj = gradientPlace(model, work, tape.dProj, slot, T, D);
-  memory.copy(dProj, dx, size);
-  keepGradient(model, work, tape.dProj, tape.projInput, slot, dProj, T, D, C, projectionKey(key, l, Projection.proj));
+  keepGradient(model, work, tape.dProj, tape.projInput, slot, dx, T, D, C, projectionKey(key, l, Projection.proj));
   projectBackward(model, work, dWide, dx, D, T, D, C, block.projCodesT, block.projScale, false);
   // z = HeadNorm(o * h; gn)
   headNormBackward(dWide, grad + block.gnWeight, grad + block.gnBias, dWide, saved.gated, saved.headMean, saved.headRstd, block.gnWeight, T, model.heads, model.headWidth, span);

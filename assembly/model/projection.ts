@@ -19,7 +19,7 @@ export function inputPlace(model: Model, work: Workspace, tape: usize, slot: u32
   return model.integer ? work.activation : tape + <usize>slot * inputSlotBytes(T, width, false);
 }
 
-/** The same for the gradient to its output. */
+/** The same for a gradient to its output that is computed there. */
 @inline
 export function gradientPlace(model: Model, work: Workspace, tape: usize, slot: u32, T: u32, width: u32): usize {
   return model.integer ? work.activation : tape + <usize>slot * gradientSlotBytes(T, width, false);
@@ -63,16 +63,20 @@ export function projectBackward(
 }
 
 /**
- * Leaves on the tape what the gradient of the weight needs of dy ([T][outputs]): nothing more in float32, where dy is
- * there already; in int8 the scales of the kept input folded in, rounded at random.
+ * Leaves on the tape what the gradient of the weight needs of dy ([T][outputs]): in float32 dy itself, if it is not
+ * there already ({@link gradientPlace}); in int8 the scales of the kept input folded in, rounded at random.
  */
 export function keepGradient(
   model: Model, work: Workspace, tape: usize, inputTape: usize, slot: u32, dy: usize, T: u32, outputs: u32, inputs: u32, key: u32,
 ): void {
-  if (!model.integer) return;
+  if (!model.integer) {
+    const place = gradientPlace(model, work, tape, slot, T, outputs);
+    if (dy != place) memory.copy(place, dy, <usize>(T * outputs) << 2);
+    return;
+  }
   const q = tape + <usize>slot * gradientSlotBytes(T, outputs, true);
   const tokenScales = inputTape + <usize>slot * inputSlotBytes(T, inputs, true) + scalesOffset(T, inputs);
-  quantizeChannels(q, slotStride(T), q + scalesOffset(T, outputs), dy, outputs, tokenScales, T, outputs, key, work.row);
+  quantizeChannels(q, slotStride(T), q + scalesOffset(T, outputs), dy, outputs, tokenScales, T, outputs, key);
 }
 
 /** The key of a projection's random rounding, from that of its sequence. */

@@ -28,6 +28,16 @@ export function sumLanes(lanes: v128): f32 {
   );
 }
 
+/**
+ * A 32-bit `value` in all lanes, by way of 4 bytes of scratch: V8 writes a constant out anew wherever it is used, in
+ * three instructions, but keeps in a register what was loaded. For the constants of an inner loop.
+ */
+@inline
+export function splatLoaded<T>(value: T, scratch: usize): v128 {
+  store<T>(scratch, value);
+  return v128.load32_splat(scratch);
+}
+
 function loadPartial(ptr: usize, left: i32): v128 {
   let lanes = v128.load32_zero(ptr);
   if (left > 1) lanes = f32x4.replace_lane(lanes, 1, load<f32>(ptr, 4));

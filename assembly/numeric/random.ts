@@ -17,22 +17,29 @@ export function randomUniform(seed: u64, stream: u64, counter: u64): f64 {
 /** A 32-bit hash of two numbers: a key for {@link uniformLanes} from a key and what it is for. */
 export function hashKey(value: u32, key: u32): u32 {
   let h = (value + 0x9e3779b9) ^ key;
-  h = (h ^ (h >>> 16)) * 0x85ebca6b;
-  h = (h ^ (h >>> 13)) * 0xc2b2ae35;
+  h = (h ^ (h >>> 16)) * MIX_1;
+  h = (h ^ (h >>> 13)) * MIX_2;
   return h ^ (h >>> 16);
 }
 
+/** The multipliers of {@link hashKey} and {@link uniformLanes}. */
+export const MIX_1: u32 = 0x85ebca6b;
+export const MIX_2: u32 = 0xc2b2ae35;
+/** 2^-24: the step of {@link uniformLanes}. */
+export const UNIT_24: f32 = 5.9604644775390625e-8;
+
 /**
- * Four uniform float32 in [0, 1) for counters counter .. counter + 3, 24 bits each: the finaliser of MurmurHash3 over
- * counter and key. Cheap, for rounding at random.
+ * Four uniform float32 in [0, 1), 24 bits each, for a key and four counters: the finaliser of MurmurHash3 over both.
+ * Cheap, for rounding at random. mix1, mix2, unit: MIX_1, MIX_2 and UNIT_24 in all lanes, from outside the loop.
  */
 @inline
-export function uniformLanes(key: u32, counter: u32): v128 {
-  let h = v128.xor(i32x4.add(i32x4.splat(counter), i32x4(0, 1, 2, 3)), i32x4.splat(key));
-  h = i32x4.mul(v128.xor(h, i32x4.shr_u(h, 16)), i32x4.splat(0x85ebca6b));
-  h = i32x4.mul(v128.xor(h, i32x4.shr_u(h, 13)), i32x4.splat(0xc2b2ae35));
+export function uniformLanes(keys: v128, counters: v128, mix1: v128, mix2: v128, unit: v128): v128 {
+  let h = v128.xor(counters, keys);
+  h = i32x4.mul(v128.xor(h, i32x4.shr_u(h, 16)), mix1);
+  h = i32x4.mul(v128.xor(h, i32x4.shr_u(h, 13)), mix2);
   h = v128.xor(h, i32x4.shr_u(h, 16));
-  return f32x4.mul(f32x4.convert_i32x4_u(i32x4.shr_u(h, 8)), f32x4.splat(5.9604644775390625e-8));
+  // 24 bits have no sign, and a signed conversion is one instruction on x86, an unsigned one eight
+  return f32x4.mul(f32x4.convert_i32x4_s(i32x4.shr_u(h, 8)), unit);
 }
 
 /** Fills `count` float32 at `out` with normal numbers of mean 0; element i is a function of (seed, stream, i). */

@@ -1,10 +1,19 @@
+import { availableParallelism } from "node:os";
 import { Command } from "commander";
 import { OptionError } from "../engine/errors.ts";
-import { naming } from "../engine/naming.ts";
+import { namingLater } from "../engine/naming.ts";
 import { openModel } from "../run/open-model.ts";
 import { readText } from "../run/read-text.ts";
-import { kernelsAsked, kernelsOption } from "./options.ts";
+import { kernelsAsked, kernelsOption, workersOption } from "./options.ts";
 import { count, Progress, printResult } from "./output.ts";
+
+interface Flags {
+  readonly data: string;
+  readonly mode: string;
+  readonly workers?: number;
+  readonly kernels?: string;
+  readonly json?: boolean;
+}
 
 /** `thunderbolt eval` */
 export function evalCommand(): Command {
@@ -17,20 +26,24 @@ export function evalCommand(): Command {
       "window: in windows, fast; stream: token by token, as generation does. Same figures",
       "window",
     )
+    .option(...workersOption)
     .option(...kernelsOption)
     .option("--json", "print the result as one JSON object")
     .addHelpText("after", "\nExample:\n  $ thunderbolt eval runs/a --data held-out.txt --json")
-    .action((path: string, flags: { data: string; mode: string; kernels?: string; json?: boolean }) => {
+    .action(async (path: string, flags: Flags) => {
       const { mode } = flags;
       if (mode !== "window" && mode !== "stream")
         throw new OptionError(`unknown mode "${mode}"; known: window, stream`);
       const text = readText(flags.data);
-      using model = openModel(path, { kernels: kernelsAsked(flags.kernels) });
+      using model = openModel(path, {
+        kernels: kernelsAsked(flags.kernels),
+        workers: flags.workers ?? availableParallelism(),
+      });
       const progress = new Progress();
       const started = performance.now();
       const onProgress = (done: number, all: number) =>
         progress.show(`${count(done)} of ${count(all)} tokens`, done / all);
-      const score = naming(flags.data, () => model.evaluate(text, { mode, onProgress }));
+      const score = await namingLater(flags.data, () => model.evaluate(text, { mode, onProgress }));
       progress.done();
       const result = { ...score, tokensPerSecond: (score.tokens / (performance.now() - started)) * 1000 };
       printResult(flags.json, result, () =>

@@ -1,26 +1,28 @@
+import { availableParallelism } from "node:os";
 import { Command } from "commander";
 import { OptionError } from "../engine/errors.ts";
 import type { FinishReason } from "../inference/continuation.ts";
 import type { GenerateOptions } from "../inference/generate.ts";
 import { openModel } from "../run/open-model.ts";
-import { kernelsAsked, kernelsOption, number, several } from "./options.ts";
+import { kernelsAsked, kernelsOption, number, several, workersOption } from "./options.ts";
 import { count, printResult } from "./output.ts";
 
 interface Flags extends Omit<GenerateOptions, "stop" | "signal"> {
   readonly prompt: string;
   readonly stop?: string[];
   readonly count: number;
+  readonly workers?: number;
   readonly kernels?: string;
   readonly json?: boolean;
 }
 
 /** One generated text, as --json prints it. */
 interface Generated {
-  text: string;
-  tokens: number;
-  /** Of all texts together, until this one ended. */
-  tokensPerSecond: number;
-  finishReason: FinishReason | undefined;
+  readonly text: string;
+  readonly tokens: number;
+  /** Of all texts so far together. */
+  readonly tokensPerSecond: number;
+  readonly finishReason: FinishReason;
   readonly seed: number;
 }
 
@@ -39,42 +41,54 @@ export function generateCommand(): Command {
     .option("--stop <text>", "stop before this text; may be given several times", several)
     .option("--seed <s>", "the same seed gives the same text (default 0)", number)
     .option("--count <n>", "texts to generate side by side, with seeds from --seed on", number, 1)
+    .option(...workersOption)
     .option(...kernelsOption)
     .option("--json", "print the result as one JSON object (with --count above 1, as an array in `texts`)")
     .addHelpText("after", '\nExample:\n  $ thunderbolt generate runs/a --prompt "The dog" --temperature 0.7 --seed 3')
     .action(async (path: string | undefined, flags: Flags) => {
-      const { prompt, count: texts, kernels, json, ...options } = flags;
+      const { prompt, count: texts, workers, kernels, json, ...options } = flags;
       if (path === undefined)
         throw new OptionError(
           "no model is given, and none ships with this version; give a run folder, for example: thunderbolt generate runs/start",
         );
       const { seed: firstSeed = 0 } = options;
-      using model = openModel(path, { kernels: kernelsAsked(kernels) });
+      // one text is streamed; several are shared out among threads and printed one after the other
+      const threads = texts === 1 ? 1 : (workers ?? availableParallelism());
+      using model = openModel(path, { kernels: kernelsAsked(kernels), workers: threads });
       const results: Generated[] = [];
       const started = performance.now();
-      let tokensOfAll = 0;
-      // texts grow side by side and are printed one after the other; the first piece brings the prompt, and nothing
-      // comes before it, so that what is refused leaves nothing on stdout
-      const unprinted: string[] = [];
-      let printing = 0;
-      for await (const piece of model.generateBatch([prompt], { ...options, count: texts })) {
-        const { index, text, tokens, finishReason } = piece;
-        results[index] ??= { text: "", tokens: 0, tokensPerSecond: 0, finishReason, seed: firstSeed + index };
-        const result = results[index];
-        tokensOfAll += tokens - result.tokens;
-        result.text += text;
-        result.tokens = tokens;
-        result.finishReason = finishReason;
-        if (finishReason) result.tokensPerSecond = (tokensOfAll / (performance.now() - started)) * 1000;
-        if (json) continue;
-        unprinted[index] = (unprinted[index] ?? prompt) + text;
-        for (; results[printing]; printing++) {
-          const { tokens, tokensPerSecond, finishReason, seed } = results[printing];
-          process.stdout.write(unprinted[printing]);
-          unprinted[printing] = "";
-          if (!finishReason) break;
-          process.stdout.write("\n");
-          process.stderr.write(`\n${tokens} tokens, ${count(tokensPerSecond)} tokens/s, seed ${seed}\n`);
+      const perSecond = (tokens: number) => (tokens / (performance.now() - started)) * 1000;
+      const told = ({ tokens, tokensPerSecond, seed }: Generated) =>
+        process.stderr.write(`\n${tokens} tokens, ${count(tokensPerSecond)} tokens/s, seed ${seed}\n`);
+      if (texts === 1) {
+        let [text, tokens, finishReason]: [string, number, FinishReason] = ["", 0, "length"];
+        // with the first piece and not before it, so that what is refused leaves nothing on stdout
+        let begin = prompt;
+        for await (const piece of model.generate(prompt, options)) {
+          text += piece.text;
+          ({ tokens, finishReason = finishReason } = piece);
+          if (!json) process.stdout.write(begin + piece.text);
+          begin = "";
+        }
+        results.push({ text, tokens, tokensPerSecond: perSecond(tokens), finishReason, seed: firstSeed });
+        if (!json) process.stdout.write("\n");
+        if (!json) told(results[0]);
+      } else {
+        let tokensOfAll = 0;
+        for await (const { text, tokens, finishReason, index } of model.generateTexts([prompt], {
+          ...options,
+          count: texts,
+        })) {
+          tokensOfAll += tokens;
+          results.push({
+            text,
+            tokens,
+            tokensPerSecond: perSecond(tokensOfAll),
+            finishReason,
+            seed: firstSeed + index,
+          });
+          if (!json) process.stdout.write(`${prompt}${text}\n`);
+          if (!json) told(results[index]);
         }
       }
       if (json) printResult(true, texts === 1 ? results[0] : { texts: results }, () => "");

@@ -18,6 +18,13 @@ export const kernelsOption = [
   "simd, relaxed or single; by default the best here (env THUNDERBOLT_KERNELS)",
 ] as const;
 
+/** The option of commands that share their work out. */
+export const workersOption = [
+  "--workers <w>",
+  "threads (default all cores); the result does not depend on it",
+  number,
+] as const;
+
 /** Which kernels were asked for, by flag or environment. */
 export function kernelsAsked(flag: string | undefined): string | undefined {
   return flag ?? (process.env.THUNDERBOLT_KERNELS || undefined);

@@ -5,7 +5,7 @@ import { ConfigError } from "../engine/errors.ts";
 import { countParameters } from "../engine/parameters.ts";
 import { train } from "../run/train.ts";
 import type { TrainOptions, TrainProgress } from "../run/train-options.ts";
-import { kernelsAsked, kernelsOption, number } from "./options.ts";
+import { kernelsAsked, kernelsOption, number, workersOption } from "./options.ts";
 import { count, duration, Progress, printResult } from "./output.ts";
 
 interface Flags extends Omit<TrainOptions, "data" | "config" | "preset"> {
@@ -38,7 +38,7 @@ export function trainCommand(): Command {
     .option("--warmup-steps <n>", "steps of rising learning rate", number)
     .option("--weight-decay <x>", "decoupled weight decay", number)
     .option("--seed <s>", "seed of weights and order of windows (default 0)", number)
-    .option("--workers <w>", "threads (default all cores); the result does not depend on it", number)
+    .option(...workersOption)
     .option("--val <text>", "score with this text (default: one story in fifty is held out)")
     .option("--save-every <n>", "steps between saves (default 500)", number)
     .option(

@@ -26,23 +26,22 @@ export class Arena {
     return this.reserve(count * 4);
   }
 
-  /** Bytes reserved so far. */
-  get bytes(): number {
-    return this.#end;
+  /** Whether all of it fits into a wasm32 memory. */
+  get fits(): boolean {
+    return this.#end <= LIMIT;
   }
 
   /**
    * Whole pages that hold all of it.
    *
-   * @param what what was planned, for the message, for example "batch 64 x 256".
+   * @param what what was planned, for the message, for example "batch 64 x 256"
+   * @param advice what would fit
    * @throws MemoryError if that is more than a wasm32 memory can have.
    */
-  pages(what: string): number {
-    if (this.#end > LIMIT) {
+  pages(what: string, advice: () => string): number {
+    if (!this.fits) {
       const needed = (this.#end / 2 ** 30).toFixed(1);
-      throw new MemoryError(
-        `${what} needs ${needed} GiB and a WebAssembly memory has 4; a smaller batch, sequence or model would do`,
-      );
+      throw new MemoryError(`${what} needs ${needed} GiB and a WebAssembly memory has 4; ${advice()}`);
     }
     return Math.ceil(this.#end / PAGE);
   }

@@ -12,3 +12,14 @@ export function naming<T>(name: string, work: () => T): T {
     throw error;
   }
 }
+
+/** The same for work that takes its time. */
+export async function namingLater<T>(name: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    return naming<T>(name, () => {
+      throw error;
+    });
+  }
+}

@@ -185,6 +185,37 @@ export function planWorkspace(
   };
 }
 
+/**
+ * The same workspace with one slot of a training tape as its whole tape: for forward passes between steps, in which
+ * every worker reads texts of any length without touching what another's slot holds.
+ */
+export function planScoring(
+  arena: Arena,
+  kernels: Kernels,
+  plan: ModelPlan,
+  workspace: WorkspacePlan,
+  slot: number,
+): WorkspacePlan {
+  const { dModel: D, dFfn: F, activations } = plan.config;
+  const T = workspace.capacity;
+  const moved = (address: number, width: number) =>
+    address + slot * (kernels.inputSlotBytes(T, width, activations === "int8") >>> 0);
+  const blocks = workspace.tape.blocks.map((block) => ({
+    ...block,
+    gatesInput: moved(block.gatesInput, D),
+    projInput: moved(block.projInput, plan.recurrentWidth),
+    upInput: moved(block.upInput, D),
+    downInput: moved(block.downInput, F),
+  }));
+  const features = workspace.tape.features + slot * T * D * 4;
+  return {
+    ...workspace,
+    address: arena.reserve(recordBytes(layout.Workspace)),
+    tape: { ...workspace.tape, blocks, features },
+    record: { ...workspace.record, tape: arena.reserve(blocks.length * recordBytes(layout.Tape)), features },
+  };
+}
+
 /** Writes the records through which the kernels find a workspace. */
 export function writeWorkspaceRecords(memory: WebAssembly.Memory, plan: WorkspacePlan): void {
   writeRecord(memory, plan.address, layout.Workspace, plan.record);

@@ -1,8 +1,6 @@
-import { NotCausalError, TextError } from "../engine/errors.ts";
-import type { Runner } from "./runner.ts";
-
-/** How a text is run through the model: in windows of up to seqLen tokens, or token by token as generation does. */
-export type EvaluationMode = "window" | "stream";
+import type { ModelConfig } from "../engine/config.ts";
+import { TextError } from "../engine/errors.ts";
+import { type EvaluationMode, refuseStream, type Scorer, sharedBuffer } from "./scoring.ts";
 
 /** A score. */
 export interface Evaluation {
@@ -18,62 +16,51 @@ export interface Evaluation {
   readonly causal: boolean;
 }
 
-/**
- * -ln p of every token of one story, in order. The story is read from nothing after one `<eos>`, which stands for the
- * end of the story before; its own `<eos>` is predicted too. `ids` ends with `<eos>`.
- *
- * A causal model carries its state from window to window, so both modes give the same bits. A model with
- * `headNorm: "window"` sees each window whole and starts each from nothing, as it was trained.
- *
- * @throws NotCausalError for mode "stream" of a model with `headNorm: "window"`.
- */
-export function scoreStory(
-  runner: Runner,
-  eos: number,
-  ids: ArrayLike<number>,
-  mode: EvaluationMode = "window",
-): Float64Array {
-  const causal = runner.config.headNorm === "token";
-  if (mode === "stream" && !causal) {
-    throw new NotCausalError('this model has headNorm "window" and cannot be scored token by token; use --mode window');
-  }
-  const inputs = new Int32Array(ids.length);
-  for (let t = 1; t < ids.length; t++) inputs[t] = ids[t - 1];
-  inputs[0] = eos;
-  const state = causal ? new Float32Array(runner.stateCount) : undefined;
-  const size = mode === "stream" ? 1 : Math.min(runner.capacity, runner.config.seqLen);
-  const nats = new Float64Array(ids.length);
-  const targets = Int32Array.from(ids);
-  for (let from = 0; from < ids.length; from += size) {
-    const to = Math.min(ids.length, from + size);
-    runner.forward(inputs.subarray(from, to), state);
-    nats.set(runner.nats(targets.subarray(from, to)), from);
-  }
-  return nats;
+/** What is scored: stories one after the other, each ended by `<eos>`, and the UTF-8 bytes of their text. */
+export interface ScoredText {
+  readonly tokens: Uint16Array;
+  readonly bytes: number;
+  readonly eos: number;
 }
 
+/** Tokens that are handed out at a time; between two hand-outs progress is told. */
+const CHUNK = 65_536;
+
 /**
- * Scores tokens, stories one after the other, each ended by `<eos>`.
+ * Scores a text, story by story. The sum is taken in the text's order, so it does not depend on who scores what.
  *
- * @param bytes UTF-8 bytes of the stories' text.
- * @param onProgress called after each story with the tokens done.
- * @throws TextError without any token; NotCausalError as {@link scoreStory}.
+ * @param onProgress called now and then with the tokens done.
+ * @throws TextError without any token; NotCausalError for mode "stream" of a model with `headNorm: "window"`.
  */
-export function evaluateTokens(
-  runner: Runner,
-  eos: number,
-  tokens: Uint16Array,
-  bytes: number,
+export async function evaluateTokens(
+  score: Scorer,
+  { headNorm }: ModelConfig,
+  { tokens, bytes, eos }: ScoredText,
   mode: EvaluationMode = "window",
   onProgress?: (tokens: number) => void,
-): Evaluation {
+): Promise<Evaluation> {
   if (tokens.length === 0 || bytes === 0)
     throw new TextError("there is nothing to score; expected a text with at least one story");
+  refuseStream(headNorm === "token", mode);
   let nats = 0;
   for (let from = 0; from < tokens.length; ) {
-    const end = tokens.indexOf(eos, from);
-    const to = end < 0 ? tokens.length : end + 1;
-    for (const nat of scoreStory(runner, eos, tokens.subarray(from, to), mode)) nats += nat;
+    const starts = [0];
+    let to = from;
+    while (to < tokens.length && to - from < CHUNK) {
+      const end = tokens.indexOf(eos, to);
+      to = end < 0 ? tokens.length : end + 1;
+      starts.push(to - from);
+    }
+    const job = {
+      eos,
+      mode,
+      tokens: Uint16Array.from(tokens.subarray(from, to)),
+      starts: Uint32Array.from(starts),
+      nats: new Float64Array(sharedBuffer((to - from) * 8)),
+      next: new Int32Array(sharedBuffer(4)),
+    };
+    await score(job);
+    for (const nat of job.nats) nats += nat;
     from = to;
     onProgress?.(to);
   }
@@ -84,6 +71,6 @@ export function evaluateTokens(
     perplexity: Math.E ** natsPerToken,
     tokens: tokens.length,
     bytes,
-    causal: runner.config.headNorm === "token",
+    causal: headNorm === "token",
   };
 }

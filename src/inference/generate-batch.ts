@@ -1,6 +1,6 @@
 import { OptionError } from "../engine/errors.ts";
-import type { Tokenizer } from "../tokenizer/tokenizer.ts";
-import { Continuation, type ContinuationOptions, type Piece } from "./continuation.ts";
+import { Tokenizer } from "../tokenizer/tokenizer.ts";
+import { Continuation, type ContinuationOptions, type FinishReason, type Piece } from "./continuation.ts";
 import type { GenerateOptions } from "./generate.ts";
 import type { Runner } from "./runner.ts";
 import { Session } from "./session.ts";
@@ -57,20 +57,21 @@ export function batchRequests(
  * Generates several texts side by side, as many at a time as the model takes: a text that ends makes room for the next
  * one that waits. Each is the text that generateFrom gives for it alone.
  *
+ * @param options.places texts at a time, if less than that
  * @throws OptionError for an option out of range; NotCausalError for a model with `headNorm: "window"`.
  */
 export async function* generateTogether(
   runner: Runner,
   tokenizer: Tokenizer,
   requests: Iterable<BatchRequest>,
-  signal?: AbortSignal,
+  { signal, places = runner.batch }: { readonly signal?: AbortSignal; readonly places?: number } = {},
 ): AsyncGenerator<BatchPiece, void, undefined> {
   const waiting = requests[Symbol.iterator]();
   let joined = 0;
   let prompt: { readonly ids: readonly number[]; readonly session: Session } | undefined;
   let active: { readonly index: number; readonly session: Session; readonly continuation: Continuation }[] = [];
   for (;;) {
-    while (active.length < runner.batch) {
+    while (active.length < places) {
       const { value, done } = waiting.next();
       if (done) break;
       const { ids, options } = value;
@@ -94,4 +95,44 @@ export async function* generateTogether(
       active.map(({ continuation }) => continuation.last),
     );
   }
+}
+
+/** Texts to generate, and a number that all workers see, so that any of them can take any text. */
+export interface GenerationJob {
+  readonly tokenizerJson: string;
+  readonly requests: readonly BatchRequest[];
+  /** One number: the next request that nobody has taken. */
+  readonly next: Int32Array;
+}
+
+/** A whole generated text. */
+export interface GeneratedText {
+  readonly index: number;
+  readonly text: string;
+  readonly tokens: number;
+  readonly finishReason: FinishReason;
+}
+
+/** A worker's share: takes requests while it has room, and gives the texts that it generated. */
+export async function generateShare(runner: Runner, job: GenerationJob, workers: number): Promise<GeneratedText[]> {
+  const { tokenizerJson, requests, next } = job;
+  const taken: number[] = [];
+  function* take(): Generator<BatchRequest> {
+    for (;;) {
+      const index = Atomics.add(next, 0, 1);
+      if (index >= requests.length) return;
+      taken.push(index);
+      yield requests[index];
+    }
+  }
+  // no more places than an even share: the first worker would take all
+  const places = Math.min(runner.batch, Math.ceil(requests.length / workers));
+  const texts: string[] = [];
+  const done: GeneratedText[] = [];
+  for await (const piece of generateTogether(runner, Tokenizer.fromJson(tokenizerJson), take(), { places })) {
+    const { index, text, tokens, finishReason } = piece;
+    texts[index] = (texts[index] ?? "") + text;
+    if (finishReason) done.push({ index: taken[index], text: texts[index], tokens, finishReason });
+  }
+  return done;
 }

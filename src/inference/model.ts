@@ -2,16 +2,24 @@ import { decodeText, splitStories } from "../corpus/stories.ts";
 import { tokenizeStories } from "../corpus/tokens.ts";
 import type { ModelConfig } from "../engine/config.ts";
 import { FormatError, ThunderboltError } from "../engine/errors.ts";
-import { compileKernels } from "../engine/module.ts";
+import { type CompiledKernels, compileKernels } from "../engine/module.ts";
 import { readModelFile } from "../formats/model-file.ts";
 import { valuesOf } from "../formats/parameter-values.ts";
 import { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { type Audit, auditCausality } from "./audit.ts";
-import type { Piece } from "./continuation.ts";
-import { type Evaluation, type EvaluationMode, evaluateTokens } from "./evaluate.ts";
+import { Continuation, type Piece } from "./continuation.ts";
+import { type InferenceCrew, type InferenceCrewFactory, inferenceInPlace } from "./crew.ts";
+import { type Evaluation, evaluateTokens } from "./evaluate.ts";
 import { type GenerateOptions, generateFrom } from "./generate.ts";
-import { type BatchOptions, type BatchPiece, batchRequests, generateTogether } from "./generate-batch.ts";
-import { createRunner, type Runner } from "./runner.ts";
+import {
+  type BatchOptions,
+  type BatchPiece,
+  batchRequests,
+  type GeneratedText,
+  generateTogether,
+} from "./generate-batch.ts";
+import { type LoadedModel, placeModel } from "./runner.ts";
+import { type EvaluationMode, type ScoringJob, sharedBuffer } from "./scoring.ts";
 import { Session } from "./session.ts";
 
 /** How a model is opened. */
@@ -20,18 +28,30 @@ export interface LoadOptions {
   readonly kernels?: string;
   /** What messages call the file. */
   readonly name?: string;
+  /** Threads for scores and for many texts at once, with `crew`; default 1. The results do not depend on it. */
+  readonly workers?: number;
+  /** Who those are; by default the calling thread alone. */
+  readonly crew?: InferenceCrewFactory;
 }
 
 /** A trained model: text in, text and scores out. Uses no Node API. */
 export class Model {
   readonly config: ModelConfig;
   readonly tokenizer: Tokenizer;
-  #runner: Runner | undefined;
+  #loaded: LoadedModel | undefined;
+  #crew: InferenceCrew | undefined;
+  readonly #startCrew: (loaded: LoadedModel) => InferenceCrew;
 
-  private constructor(config: ModelConfig, tokenizer: Tokenizer, runner: Runner) {
-    this.config = config;
+  private constructor(
+    tokenizer: Tokenizer,
+    compiled: CompiledKernels,
+    loaded: LoadedModel,
+    crew: InferenceCrewFactory = inferenceInPlace,
+  ) {
+    this.config = loaded.shape.config;
     this.tokenizer = tokenizer;
-    this.#runner = runner;
+    this.#loaded = loaded;
+    this.#startCrew = ({ memory, shape }) => crew({ work: "inference", compiled, memory, shape });
   }
 
   /**
@@ -48,14 +68,16 @@ export class Model {
         `${name}: the tokenizer has ${tokenizer.vocabSize} tokens and the configuration says ${config.vocabSize}`,
       );
     }
-    return new Model(config, tokenizer, createRunner(compileKernels(options.kernels), config, valuesOf(tensors)));
+    const compiled = compileKernels(options.kernels);
+    const loaded = placeModel(compiled, config, valuesOf(tensors), options.workers);
+    return new Model(tokenizer, compiled, loaded, options.crew);
   }
 
   /**
    * A new text. @throws NotCausalError for a model with `headNorm: "window"`.
    */
   session(): Session {
-    return new Session(this.#running);
+    return new Session(this.#running.runner);
   }
 
   /**
@@ -68,7 +90,7 @@ export class Model {
     const ids = [this.tokenizer.eos, ...this.tokenizer.encode(prompt)];
     const session = this.session();
     session.append(ids);
-    yield* generateFrom(session, this.#running, this.tokenizer, ids.slice(1), options);
+    yield* generateFrom(session, this.#running.runner, this.tokenizer, ids.slice(1), options);
   }
 
   /**
@@ -82,41 +104,81 @@ export class Model {
     options: BatchOptions = {},
   ): AsyncGenerator<BatchPiece, void, undefined> {
     const requests = batchRequests(this.tokenizer, prompts, options);
-    yield* generateTogether(this.#running, this.tokenizer, requests, options.signal);
+    yield* generateTogether(this.#running.runner, this.tokenizer, requests, options);
   }
 
   /**
-   * Scores a text, its stories one by one.
+   * The same texts as {@link generateBatch}, whole and in order, by all workers.
    *
-   * @throws TextError for an empty text; NotCausalError for mode "stream" of a model with `headNorm: "window"`.
+   * @throws as {@link generateBatch}; WorkerError when a thread died.
    */
-  evaluate(
+  async *generateTexts(
+    prompts: readonly string[],
+    options: BatchOptions = {},
+  ): AsyncGenerator<GeneratedText, void, undefined> {
+    const { runner, shape } = this.#running;
+    // what is wrong with the options is said here, and not by a worker
+    new Continuation(runner, this.tokenizer, [], options);
+    if (shape.config.headNorm === "window") this.session();
+    const { signal, count: _, ...rest } = options;
+    const requests = [...batchRequests(this.tokenizer, prompts, options)];
+    const round = runner.batch * shape.workers;
+    for (let from = 0; from < requests.length; from += round) {
+      signal?.throwIfAborted();
+      const job = {
+        tokenizerJson: this.tokenizer.json,
+        requests: requests
+          .slice(from, from + round)
+          .map(({ ids, options: { seed } }) => ({ ids, options: { ...rest, seed } })),
+        next: new Int32Array(sharedBuffer(4)),
+      };
+      const results = (await this.#working.run({ kind: "generate", job })).flat();
+      for (const text of results.sort((a, b) => a.index - b.index)) yield { ...text, index: from + text.index };
+    }
+  }
+
+  /**
+   * Scores a text, its stories one by one, by all workers.
+   *
+   * @throws TextError for an empty text; NotCausalError for mode "stream" of a model with `headNorm: "window"`; WorkerError
+   * when a thread died.
+   */
+  async evaluate(
     text: string | Uint8Array,
     options: { mode?: EvaluationMode; onProgress?: (done: number, all: number) => void } = {},
-  ): Evaluation {
+  ): Promise<Evaluation> {
     const stories = splitStories(typeof text === "string" ? text : decodeText(text, "text"));
     const { tokens, bytes } = tokenizeStories(stories, this.tokenizer);
-    return evaluateTokens(this.#running, this.tokenizer.eos, tokens, bytes, options.mode, (done) =>
+    const scored = { tokens, bytes, eos: this.tokenizer.eos };
+    const score = (job: ScoringJob) => this.#working.run({ kind: "score", job });
+    return evaluateTokens(score, this.config, scored, options.mode, (done) =>
       options.onProgress?.(done, tokens.length),
     );
   }
 
   /** Proves or refutes that no logit depends on later tokens. */
   audit(seed?: number): Audit {
-    return auditCausality(this.#running, seed);
+    return auditCausality(this.#running.runner, seed);
   }
 
   /** Lets the memory go; the model cannot be used afterwards. */
   dispose(): void {
-    this.#runner = undefined;
+    void this.#crew?.close();
+    this.#crew = undefined;
+    this.#loaded = undefined;
   }
 
   [Symbol.dispose](): void {
     this.dispose();
   }
 
-  get #running(): Runner {
-    if (!this.#runner) throw new ThunderboltError("DISPOSED", "this model has been disposed of; load it again");
-    return this.#runner;
+  get #running(): LoadedModel {
+    if (!this.#loaded) throw new ThunderboltError("DISPOSED", "this model has been disposed of; load it again");
+    return this.#loaded;
+  }
+
+  get #working(): InferenceCrew {
+    this.#crew ??= this.#startCrew(this.#running);
+    return this.#crew;
   }
 }

@@ -1,17 +1,10 @@
-import { Arena } from "../engine/arena.ts";
 import type { ModelConfig } from "../engine/config.ts";
-import { type ModelPlan, planModel, writeModelRecords } from "../engine/model-plan.ts";
+import { type ModelPlan, writeModelRecords } from "../engine/model-plan.ts";
 import { type CompiledKernels, createMemory, instantiateKernels, type Kernels } from "../engine/module.ts";
 import { packWhole } from "../engine/pack.ts";
-import {
-  LOGIT_ROWS,
-  planTape,
-  planWorkspace,
-  stateCount,
-  type WorkspacePlan,
-  writeWorkspaceRecords,
-} from "../engine/workspace-plan.ts";
+import { LOGIT_ROWS, stateCount, type WorkspacePlan, writeWorkspaceRecords } from "../engine/workspace-plan.ts";
 import type { Values } from "../formats/parameter-values.ts";
+import { type InferenceShape, planInference } from "./inference-plan.ts";
 
 /**
  * Runs tokens through a model in one workspace of a memory: the forward pass that sessions, evaluation, the audit and
@@ -118,30 +111,40 @@ export class Runner {
 /** Tokens that a causal model reads at a time: enough to fill the kernels' lanes; the bits do not depend on it. */
 const CHUNK = 256;
 
+/** A model in a memory of its own. */
+export interface LoadedModel {
+  /** Runs it on the calling thread. */
+  readonly runner: Runner;
+  readonly memory: WebAssembly.Memory;
+  readonly shape: InferenceShape;
+}
+
 /**
- * Makes a runner with a memory of its own from the parameters' values.
+ * Puts a model into a memory of its own, from its parameters' values.
  *
- * @param capacity tokens that one call can take; `headNorm: "window"` needs its window whole.
+ * @param workers workspaces, one for each that will run it side by side
+ * @param capacity tokens that one call can take; `headNorm: "window"` needs its window whole
  * @throws MemoryError for a model that does not fit; what `values` throws.
  */
-export function createRunner(
+export function placeModel(
   compiled: CompiledKernels,
   config: ModelConfig,
   values: Values,
+  workers = 1,
   capacity = config.headNorm === "window" ? config.seqLen : Math.min(config.seqLen, CHUNK),
-): Runner {
-  const planner = instantiateKernels(compiled, createMemory(compiled.set, 1));
-  const arena = new Arena();
-  const model = planModel(arena, planner, config, false);
-  const tape = planTape(arena, planner, model, 1, capacity, false);
-  const workspace = planWorkspace(arena, planner, model, tape, capacity, false);
-  const memory = createMemory(compiled.set, arena.pages("the model"));
+): LoadedModel {
+  const shape = { config, capacity, workers };
+  const { model, workspaces, pages } = planInference(
+    instantiateKernels(compiled, createMemory(compiled.set, 1)),
+    shape,
+  );
+  const memory = createMemory(compiled.set, pages);
   const kernels = instantiateKernels(compiled, memory);
   writeModelRecords(memory, model);
-  writeWorkspaceRecords(memory, workspace);
+  for (const workspace of workspaces) writeWorkspaceRecords(memory, workspace);
   for (const parameter of model.parameters) {
     new Float32Array(memory.buffer, parameter.address, parameter.count).set(values(parameter));
     packWhole(kernels, memory, model, parameter);
   }
-  return new Runner(kernels, memory, model, workspace);
+  return { runner: new Runner(kernels, memory, model, workspaces[workspaces.length - 1]), memory, shape };
 }

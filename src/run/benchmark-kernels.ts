@@ -40,7 +40,10 @@ export function benchmarkKernels(compiled: CompiledKernels, seconds: number): Re
       planner.headGradientScratchBytes(D) >>> 0,
     ),
   );
-  const memory = createMemory(compiled.set, arena.pages("the benchmark"));
+  const memory = createMemory(
+    compiled.set,
+    arena.pages("the benchmark", () => "a smaller one would do"),
+  );
   const kernels = instantiateKernels(compiled, memory);
   kernels.randomNormal(x, T * V, 1, 0, 0);
   kernels.randomNormal(dW, F * D, 1, 0, 1);

@@ -1,6 +1,6 @@
 import { deriveConfig, presetConfig } from "../engine/config.ts";
 import { compileKernels, type KernelSet, whyNotRelaxed } from "../engine/module.ts";
-import { createRunner } from "../inference/runner.ts";
+import { placeModel } from "../inference/runner.ts";
 import { type FillBatch, Learner } from "../train/learner.ts";
 import { deriveSettings, presetSettings } from "../train/settings.ts";
 import { benchmarkKernels, bestTime } from "./benchmark-kernels.ts";
@@ -73,7 +73,7 @@ export async function benchmark(options: BenchmarkOptions): Promise<Benchmark> {
   );
   await learner.close();
 
-  const runner = createRunner(compiled, config, ({ name, count }) => values.get(name) ?? new Float32Array(count));
+  const { runner } = placeModel(compiled, config, ({ name, count }) => values.get(name) ?? new Float32Array(count));
   const window = ids.subarray(0, config.seqLen);
   const state = new Float32Array(runner.stateCount);
   const prefill = bestTime(seconds, () => {

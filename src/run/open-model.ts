@@ -1,8 +1,11 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { FormatError, OptionError } from "../engine/errors.ts";
+import { compileKernels } from "../engine/module.ts";
 import { naming } from "../engine/naming.ts";
 import { type LoadOptions, Model } from "../inference/model.ts";
+import { crewFor } from "./crew.ts";
+import { wholeNumber } from "./train-options.ts";
 
 /** A model file that has been read. */
 export interface ModelBytes {
@@ -33,7 +36,14 @@ export function modelOf({ file, bytes }: ModelBytes, options: LoadOptions = {}):
   return naming(file, () => Model.fromBytes(bytes, { name: file, ...options }));
 }
 
-/** Opens a model from a run folder or a file. @throws what {@link readModelBytes} and {@link modelOf} throw. */
+/**
+ * Opens a model from a run folder or a file. Several workers are threads, started when there is work for them.
+ *
+ * @throws OptionError for workers out of range; what {@link readModelBytes} and {@link modelOf} throw.
+ */
 export function openModel(path: string, options: LoadOptions = {}): Model {
-  return modelOf(readModelBytes(path), options);
+  const threads = wholeNumber("workers", options.workers ?? 1, 1, 256);
+  if (threads === 1) return modelOf(readModelBytes(path), options);
+  const { crew, workers } = crewFor(compileKernels(options.kernels).set, threads);
+  return modelOf(readModelBytes(path), { ...(crew && { crew }), ...options, workers });
 }

@@ -1,6 +1,6 @@
 import type { ModelConfig, Preset } from "../engine/config.ts";
 import { OptionError, ThunderboltError } from "../engine/errors.ts";
-import type { CrewFactory } from "../train/crew.ts";
+import type { TrainingCrewFactory } from "../train/crew.ts";
 import type { TrainingSettings } from "../train/settings.ts";
 
 /** What to train, on what, for how long. */
@@ -39,7 +39,7 @@ export interface TrainOptions extends Partial<TrainingSettings> {
   /** Ends the run after the current step, with its state saved; before the first step, with nothing written. */
   readonly signal?: AbortSignal;
   /** Who does the work; by default a pool of threads. */
-  readonly crew?: CrewFactory;
+  readonly crew?: TrainingCrewFactory;
 }
 
 /** What a run tells while it goes on. */

@@ -7,7 +7,7 @@ import { OptionError, ThunderboltError, WorkerError } from "../engine/errors.ts"
 import { compileKernels } from "../engine/module.ts";
 import { naming } from "../engine/naming.ts";
 import { evaluateTokens } from "../inference/evaluate.ts";
-import { Learner } from "../train/learner.ts";
+import { type FillBatch, Learner, StoppedError } from "../train/learner.ts";
 import { learningRate } from "../train/schedule.ts";
 import { deriveSettings, presetSettings, tokensPerStep } from "../train/settings.ts";
 import { Clock } from "./clock.ts";
@@ -65,6 +65,8 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   // with too little memory the kernels' plan refuses here, before anything is written
   let lastSaved = saved?.optimizer.step;
   const learner = new Learner(compiled, { config, batch: settings.batch, workers }, crew);
+  const stop = () => learner.stop();
+  signal?.addEventListener("abort", stop, { once: true });
   try {
     if (saved) {
       learner.restore(saved.weights, saved.optimizer);
@@ -96,22 +98,23 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     while (steps === undefined || learner.step < steps) {
       const step = learner.step;
       const lr = learningRate({ ...settings, steps: steps ?? Number.POSITIVE_INFINITY }, step);
+      const fill: FillBatch = (micro, ids, targets) =>
+        fillWindows(
+          training,
+          sampler,
+          (step * settings.accumulate + micro) * settings.batch,
+          settings.batch,
+          config.seqLen,
+          ids,
+          targets,
+        );
       clock.start();
-      const { loss, gradientNorm } = await learner.update(
-        settings.accumulate,
-        (micro, ids, targets) =>
-          fillWindows(
-            training,
-            sampler,
-            (step * settings.accumulate + micro) * settings.batch,
-            settings.batch,
-            config.seqLen,
-            ids,
-            targets,
-          ),
-        lr,
-        settings,
-      );
+      const { loss, gradientNorm } = await learner.update(settings.accumulate, fill, lr, settings).catch((error) => {
+        if (!(error instanceof StoppedError)) throw error;
+        // the signal came in the middle of the step, which is as if it had not begun
+        save();
+        throw new InterruptedError(learner.step, out);
+      });
       clock.stop();
       if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
         throw new ThunderboltError(
@@ -153,7 +156,8 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     const all = validation.tokens.length;
     const scored = (done: number) => options.onProgress?.({ kind: "evaluating", done, all });
     scored(0);
-    const score = evaluateTokens(learner.runner, tokenizer.eos, validation.tokens, validation.bytes, "window", scored);
+    const text = { tokens: validation.tokens, bytes: validation.bytes, eos: tokenizer.eos };
+    const score = await evaluateTokens((job) => learner.score(job), config, text, "window", scored);
     const tokens = learner.step * tokensPerStep(config, settings);
     const result: TrainResult = {
       steps: learner.step,
@@ -176,6 +180,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
         : `step ${lastSaved} is saved in ${out}, --resume goes on from it`;
     throw new WorkerError(`${error.message}; ${rest}`, { cause: error });
   } finally {
+    signal?.removeEventListener("abort", stop);
     await learner.close();
   }
 }

@@ -4,7 +4,8 @@ import { packWhole } from "../engine/pack.ts";
 import { hash32 } from "../engine/random.ts";
 import type { Values } from "../formats/parameter-values.ts";
 import { Runner } from "../inference/runner.ts";
-import { type Crew, type CrewFactory, inPlaceCrew } from "./crew.ts";
+import type { ScoringJob } from "../inference/scoring.ts";
+import { type TrainingCrew, type TrainingCrewFactory, trainingInPlace } from "./crew.ts";
 import { planTraining, type TrainingPlan, type TrainingShape, writeTrainingRecords } from "./plan.ts";
 
 /** The settings of a step that stay the same during a run. */
@@ -28,6 +29,11 @@ export interface StepResult {
   readonly gradientNorm: number;
 }
 
+/** A step was ended before it changed the model, because {@link Learner.stop} was called. */
+export class StoppedError extends Error {
+  override readonly name = "StoppedError";
+}
+
 /** Writes one micro-batch: ids and targets, B x T each. */
 export type FillBatch = (micro: number, ids: Int32Array, targets: Int32Array) => void;
 
@@ -44,17 +50,19 @@ export class Learner {
 
   readonly #kernels: Kernels;
   readonly #memory: WebAssembly.Memory;
-  readonly #crew: Crew;
+  readonly #stop: Int32Array;
+  readonly #crew: TrainingCrew;
 
   /** @throws MemoryError for a shape that does not fit. */
-  constructor(compiled: CompiledKernels, shape: TrainingShape, crew: CrewFactory = inPlaceCrew) {
+  constructor(compiled: CompiledKernels, shape: TrainingShape, crew: TrainingCrewFactory = trainingInPlace) {
     const planner = instantiateKernels(compiled, createMemory(compiled.set, 1));
     this.plan = planTraining(planner, shape);
     this.#memory = createMemory(compiled.set, this.plan.pages);
     this.#kernels = instantiateKernels(compiled, this.#memory);
     writeTrainingRecords(this.#memory, this.plan);
-    this.runner = new Runner(this.#kernels, this.#memory, this.plan.model, this.plan.workspaces[0]);
-    this.#crew = crew({ compiled, memory: this.#memory, shape });
+    this.#stop = new Int32Array(this.#memory.buffer, this.plan.stop, 1);
+    this.runner = new Runner(this.#kernels, this.#memory, this.plan.model, this.plan.scoring[0]);
+    this.#crew = crew({ work: "training", compiled, memory: this.#memory, shape });
   }
 
   /** Gives every parameter its initial value (MODEL.md), a function of `seed` alone. */
@@ -99,7 +107,19 @@ export class Learner {
     return this.#floats(parameter.address + this.plan.momentV, parameter.count);
   }
 
-  /** Forward and backward of `micros` micro-batches: the gradients of their mean loss. */
+  /**
+   * Makes the {@link update} or {@link backward} that runs end soon, within about a sequence's time, unless it is
+   * updating the weights already; and the next one before it begins.
+   */
+  stop(): void {
+    Atomics.store(this.#stop, 0, 1);
+  }
+
+  /**
+   * Forward and backward of `micros` micro-batches: the gradients of their mean loss.
+   *
+   * @throws StoppedError after {@link stop}.
+   */
   async backward(micros: number, fill: FillBatch, seed = 0): Promise<StepResult> {
     const { plan } = this;
     const tokens = plan.shape.batch * plan.shape.config.seqLen;
@@ -112,14 +132,20 @@ export class Learner {
       fill(micro, ids, targets);
       const lossWeight = 1 / (tokens * micros);
       await this.#crew.run({ kind: "sequences", lossWeight, key: hash32(micro, key) });
+      this.#throwIfStopped();
       for (const nat of nats) loss += nat;
       await this.#crew.run({ kind: "gradients", lossWeight, accumulate: micro > 0 });
+      this.#throwIfStopped();
     }
     const groups = plan.groups.reduce((sum, { count }) => sum + count, 0);
     return { loss: loss / (tokens * micros), gradientNorm: this.#kernels.gradientNorm(plan.squares, groups) };
   }
 
-  /** One whole step: {@link backward}, clipping, AdamW, and the new weights quantised and packed. */
+  /**
+   * One whole step: {@link backward}, clipping, AdamW, and the new weights quantised and packed.
+   *
+   * @throws StoppedError after {@link stop}; the model is then as it was before the step.
+   */
   async update(micros: number, fill: FillBatch, lr: number, settings: OptimizerSettings): Promise<StepResult> {
     const result = await this.backward(micros, fill, settings.seed);
     const { beta1, beta2, eps, weightDecay, clip } = settings;
@@ -139,9 +165,18 @@ export class Learner {
     return result;
   }
 
+  /** Scores stories with the model as it stands, all workers together. */
+  score(job: ScoringJob): Promise<unknown> {
+    return this.#crew.run({ kind: "score", job });
+  }
+
   /** Ends the crew. */
   async close(): Promise<void> {
     await this.#crew.close();
+  }
+
+  #throwIfStopped(): void {
+    if (Atomics.load(this.#stop, 0) !== 0) throw new StoppedError();
   }
 
   #packAll(): void {

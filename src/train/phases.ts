@@ -2,6 +2,8 @@ import { type ModelPlan, type PlacedParameter, ROW_GROUP } from "../engine/model
 import type { Kernels } from "../engine/module.ts";
 import { packParameter } from "../engine/pack.ts";
 import { hash32 } from "../engine/random.ts";
+import { Runner } from "../inference/runner.ts";
+import { type ScoringJob, scoreStories } from "../inference/scoring.ts";
 import type { TrainingPlan } from "./plan.ts";
 
 /**
@@ -16,7 +18,9 @@ export type Phase =
   /** AdamW: rows of every parameter. */
   | ({ readonly kind: "update" } & Update)
   /** Quantise and pack the new weights: rows of every parameter. */
-  | { readonly kind: "pack" };
+  | { readonly kind: "pack" }
+  /** Score stories with the model as it stands: whole stories, to whoever is free. */
+  | { readonly kind: "score"; readonly job: ScoringJob };
 
 /** The numbers of one AdamW step; see adamw.ts. */
 export interface Update {
@@ -56,14 +60,23 @@ export function runPhase(station: Station, phase: Phase): void {
     case "pack":
       runPack(station);
       break;
+    case "score":
+      runScore(station, phase.job);
+      break;
   }
 }
 
-function runSequences({ kernels, plan, worker }: Station, lossWeight: number, key: number): void {
+/** Whether the step is to end: what it has computed so far will not be used. */
+function stopped({ memory, plan }: Station): boolean {
+  return Atomics.load(new Int32Array(memory.buffer, plan.stop, 1), 0) !== 0;
+}
+
+function runSequences(station: Station, lossWeight: number, key: number): void {
+  const { kernels, plan, worker } = station;
   const { model, shape } = plan;
   const T = shape.config.seqLen;
   const [from, to] = [worker, worker + 1].map((w) => Math.floor((shape.batch * w) / shape.workers));
-  for (let sequence = from; sequence < to; sequence++) {
+  for (let sequence = from; sequence < to && !stopped(station); sequence++) {
     const row = sequence * T;
     const vectors = plan.sequenceVectors + sequence * model.vectorCount * 4;
     kernels.modelBackward(
@@ -89,6 +102,7 @@ function runGradients(station: Station, lossWeight: number, accumulate: boolean)
   const tokens = shape.batch * shape.config.seqLen;
   const scratch = plan.workspaces[worker].record.scratch;
   for (const { index, from, to } of rowShare(plan, worker)) {
+    if (stopped(station)) return;
     const parameter = model.parameters[index];
     const { address, rows, columns } = parameter;
     const gradient = address + plan.gradient + from * columns * 4;
@@ -271,6 +285,12 @@ function runPack({ kernels, memory, plan, worker }: Station): void {
     }
     packParameter(kernels, plan.model, parameter, from, to, scale);
   }
+}
+
+function runScore({ kernels, memory, plan, worker }: Station, job: ScoringJob): void {
+  const workspace = plan.scoring[worker];
+  // workers beyond the batch have no place on the tape
+  if (workspace) scoreStories(new Runner(kernels, memory, plan.model, workspace), job);
 }
 
 /**

@@ -1,6 +1,6 @@
 import { Piscina } from "piscina";
+import type { AnyCrewFactory, CrewJob, Share } from "../engine/crew.ts";
 import { WorkerError } from "../engine/errors.ts";
-import type { CrewFactory, Share } from "../train/crew.ts";
 
 /**
  * A crew of threads: a piscina pool whose workers share one memory and one compiled module. A phase is one task for
@@ -9,9 +9,9 @@ import type { CrewFactory, Share } from "../train/crew.ts";
  *
  * @param worker the built worker file; by default the one beside the bundle.
  */
-export function piscinaCrew(worker: URL = new URL("./worker.js", import.meta.url)): CrewFactory {
-  return (job) => {
-    const pool = new Piscina<Share, void>({
+export function piscinaCrew(worker: URL = new URL("./worker.js", import.meta.url)): AnyCrewFactory {
+  return <Job extends CrewJob, Phase, Result>(job: Job) => {
+    const pool = new Piscina<Share<Phase>, Result>({
       filename: worker.href,
       minThreads: job.shape.workers,
       maxThreads: job.shape.workers,
@@ -26,13 +26,13 @@ export function piscinaCrew(worker: URL = new URL("./worker.js", import.meta.url
     });
     death.catch(() => {});
     return {
-      run: async (phase) => {
+      run: async (phase: Phase): Promise<Result[]> => {
         const shares = Array.from({ length: job.shape.workers }, (_, worker) => pool.run({ phase, worker }));
         try {
-          await Promise.race([death, Promise.all(shares)]);
+          return await Promise.race([death, Promise.all(shares)]);
         } catch (cause) {
           const reason = cause instanceof Error ? cause.message : String(cause);
-          throw new WorkerError(`a worker thread failed in the middle of a step: ${reason}`, { cause });
+          throw new WorkerError(`a worker thread failed in the middle of its work: ${reason}`, { cause });
         }
       },
       close: () => pool.destroy(),

@@ -39,6 +39,19 @@ describe("quantizeTokens", () => {
     );
   });
 
+  test("shows a broken token in its scale alone", () => {
+    for (const broken of [Number.NaN, Number.POSITIVE_INFINITY]) {
+      const [tokens, width] = [6, 7];
+      const x = evenly(uniforms(3), tokens * width, -1, 1);
+      const { scales: sound } = quantize(x, tokens, width, width);
+      x[4 * width + 5] = broken;
+      const { q, scales } = quantize(x, tokens, width, width);
+      expect([...scales]).toEqual([...sound].map((scale, t) => (t === 4 ? broken : scale)));
+      for (let c = 0; c < width; c++) expect(q[c * stride(tokens) + 4]).toBe(0);
+      clearPast(q, tokens, width);
+    }
+  });
+
   function quantize(x: Float32Array, tokens: number, width: number, xStride: number) {
     return onBench((bench) => {
       const q = bench.output(new Uint8Array(width * stride(tokens)).fill(99));
@@ -64,7 +77,6 @@ describe("quantizeChannels", () => {
         tokens,
         width,
         key,
-        bench.scratch(width * 4),
       );
       return { q: new Int8Array(q.read().buffer), scales: scales.read() };
     });
@@ -88,6 +100,20 @@ describe("quantizeChannels", () => {
       }),
       { numRuns: 60 },
     );
+  });
+
+  test("shows a broken channel in its scale alone", () => {
+    for (const broken of [Number.NaN, Number.POSITIVE_INFINITY]) {
+      const [tokens, width] = [6, 18]; // channels are taken by sixteens and by fours
+      const dy = evenly(uniforms(3), tokens * width, -1, 1);
+      const tokenScales = new Float32Array(tokens).fill(1);
+      const { scales: sound } = quantize(dy, tokenScales, tokens, width, 1);
+      for (const channel of [5, 17]) dy[3 * width + channel] = broken;
+      const { q, scales } = quantize(dy, tokenScales, tokens, width, 1);
+      expect([...scales]).toEqual([...sound].map((scale, c) => (c === 5 || c === 17 ? broken : scale)));
+      for (let t = 0; t < tokens; t++) expect(q[5 * stride(tokens) + t]).toBe(0);
+      clearPast(q, tokens, width);
+    }
   });
 
   test("is right in the mean, and a function of its key", () => {
