@@ -1,5 +1,5 @@
 // Compiles assembly/ for every target of asconfig.json and writes, beside itself,
-//   <target>.wasm, .wat, .d.ts   the module, its text and the types of its exports
+//   <module>.wasm, .wat, .d.ts   a module, its text and the types of its exports
 //   kernels.ts                   the types of the exports of the modules that ship, as an interface
 //   embedded.ts                  those modules as base64, so that no host has to find a file
 //   layout.ts                    the field names of the records in assembly/model/layout.ts
@@ -8,13 +8,21 @@ import { fileURLToPath } from "node:url";
 import asc from "assemblyscript/asc";
 
 const root = new URL("..", import.meta.url);
-const shipped = ["simd", "single"];
-const entries = { simd: "assembly/index.ts", single: "assembly/index.ts", test: "assembly/test.ts" };
+const shipped = ["simd", "relaxed", "single"];
+/** By name: the entry, and the target that it is compiled for. */
+const modules = {
+  simd: ["assembly/index.ts", "simd"],
+  relaxed: ["assembly/index.ts", "relaxed"],
+  single: ["assembly/index.ts", "single"],
+  test: ["assembly/test.ts", "single"],
+  testSimd: ["assembly/test.ts", "simd"],
+  testRelaxed: ["assembly/test.ts", "relaxed"],
+};
 
 process.chdir(fileURLToPath(root));
 
-for (const [target, entry] of Object.entries(entries)) {
-  const out = `wasm-build/${target}`;
+for (const [name, [entry, target]] of Object.entries(modules)) {
+  const out = `wasm-build/${name}`;
   const { error, stderr } = await asc.main([
     entry,
     ...["--target", target, "--outFile", `${out}.wasm`, "--textFile", `${out}.wat`, "--bindings", "raw"],
@@ -26,13 +34,13 @@ for (const [target, entry] of Object.entries(entries)) {
   await rm(`${out}.js`); // the bindings' loader; the engine instantiates by itself and wants only the types
 }
 
-const modules = await Promise.all(
-  shipped.map(async (target) => `  ${target}: "${await readFile(`wasm-build/${target}.wasm`, "base64")}",`),
+const binaries = await Promise.all(
+  shipped.map(async (name) => `  ${name}: "${await readFile(`wasm-build/${name}.wasm`, "base64")}",`),
 );
-const sets = shipped.map((target) => `"${target}"`).join(" | ");
+const sets = shipped.map((name) => `"${name}"`).join(" | ");
 await writeFile(
   "wasm-build/embedded.ts",
-  `export const embedded: Readonly<Record<${sets}, string>> = {\n${modules.join("\n")}\n};\n`,
+  `export const embedded: Readonly<Record<${sets}, string>> = {\n${binaries.join("\n")}\n};\n`,
 );
 
 const [, exports] = /declare namespace __AdaptedExports \{\n(.*?)\n\}/s.exec(

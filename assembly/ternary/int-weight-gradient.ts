@@ -1,4 +1,5 @@
 import { intProduct, intProductScratchBytes, widen } from "../dense/int-product";
+import { intWeightGradientRelaxed, intWeightGradientRelaxedScratchBytes } from "./int-weight-gradient-relaxed";
 
 /**
  * dW[n][k] (+)= scales[n] * sum_t dyq[n][t] xq[k][t] over one sequence: the gradient of a ternary matrix from the kept
@@ -11,6 +12,7 @@ const ROW_BLOCK: u32 = 64;
 
 /** Bytes of scratch that {@link intWeightGradient} needs. */
 export function intWeightGradientScratchBytes(stride: u32): usize {
+  if (ASC_FEATURE_RELAXED_SIMD) return intWeightGradientRelaxedScratchBytes(stride);
   return intProductScratchBytes() + <usize>ROW_BLOCK * stride * 2;
 }
 
@@ -23,6 +25,10 @@ export function intWeightGradient(
   dW: usize, dyq: usize, scales: usize, xq: usize, stride: u32,
   tokens: u32, outputs: u32, inputs: u32, accumulate: bool, scratch: usize,
 ): void {
+  if (ASC_FEATURE_RELAXED_SIMD) {
+    intWeightGradientRelaxed(dW, dyq, scales, xq, stride, tokens, outputs, inputs, accumulate, scratch);
+    return;
+  }
   const wide = scratch + intProductScratchBytes();
   for (let row: u32 = 0; row < outputs; row += ROW_BLOCK) {
     const rows = min<u32>(ROW_BLOCK, outputs - row);

@@ -15,7 +15,13 @@ export function benchCommand(): Command {
     .option("--seconds <s>", "time for each figure", number, 1)
     .option(...kernelsOption)
     .option("--json", "print the result as one JSON object")
-    .addHelpText("after", "\nExample:\n  $ thunderbolt bench --preset v5 --workers 1 --seconds 5")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ thunderbolt bench --preset v5 --workers 1 --seconds 5
+  $ THUNDERBOLT_REVECTORIZE=1 thunderbolt bench   # experimental: 256-bit vectors, where V8 finds them`,
+    )
     .action(async (flags: BenchmarkOptions & { json?: boolean }) => {
       const { json, ...options } = flags;
       const { preset, seconds } = options;
@@ -24,7 +30,7 @@ export function benchCommand(): Command {
       const result = await benchmark({ ...options, kernels: kernelsAsked(options.kernels) });
       printResult(json, result, () =>
         [
-          `${result.runtime}, kernels ${result.kernelSet}; billions of multiply-adds a second on one core:`,
+          `${result.runtime}, kernels ${result.kernelSet} (relaxed SIMD ${result.relaxedSimd ? "" : "not "}available)${result.revectorize ? ", revectorised" : ""}; billions of multiply-adds a second on one core:`,
           ...Object.entries(result.kernels).map(([name, gmacs]) => `  ${name.padEnd(24)} ${gmacs.toFixed(1)}`),
           `preset ${preset}, tokens/s: training ${count(result.train.tokensPerSecond)} on ${result.train.workers} workers, decoding ${count(result.decode.tokensPerSecond)}, ${result.batchDecode.sessions} sessions at once ${count(result.batchDecode.tokensPerSecond)}, reading a prompt ${count(result.prefill.tokensPerSecond)}`,
         ].join("\n"),

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { Command } from "commander";
-import { compileKernels } from "../engine/module.ts";
+import { compileKernels, whyNotRelaxed } from "../engine/module.ts";
 import { countParameters, parameterTable } from "../engine/parameters.ts";
 import { readModelFile } from "../inference/open-file.ts";
 import { modelOf, readModelBytes } from "../run/open-model.ts";
@@ -29,6 +29,7 @@ export function infoCommand(): Command {
         config,
         counts: countParameters(config),
         kernels: compileKernels(kernels).set,
+        relaxedSimd: whyNotRelaxed() === undefined,
         parameters: parameterTable(config).map(({ name, kind, shape }) => ({ name, kind, shape })),
       };
       printResult(flags.json, info, () => {
@@ -37,7 +38,7 @@ export function infoCommand(): Command {
           `${file}: ${count(info.bytes)} bytes, sha256 ${info.sha256}`,
           `${count(total)} parameters: ${count(ternary)} ternary, ${count(embedding)} embedding, ${count(vector)} in vectors`,
           ...Object.entries(config).map(([name, value]) => `  ${name} ${value}`),
-          `kernels here: ${info.kernels}`,
+          `kernels here: ${info.kernels}; relaxed SIMD: ${whyNotRelaxed() ?? "available"}`,
           ...info.parameters.map(
             ({ name, kind, shape }) => `  ${name.padEnd(32)} ${kind.padEnd(10)} [${shape.join(", ")}]`,
           ),

@@ -2,6 +2,7 @@
 import { Command, CommanderError } from "commander";
 import packageJson from "../../package.json" with { type: "json" };
 import { OptionError, ThunderboltError } from "../engine/errors.ts";
+import { revectorize } from "../run/revectorize.ts";
 import { auditCommand } from "./audit.ts";
 import { benchCommand } from "./bench.ts";
 import { evalCommand } from "./eval.ts";
@@ -22,7 +23,20 @@ const program = new Command("thunderbolt")
   .version(packageJson.version)
   .showSuggestionAfterError()
   .exitOverride()
+  .addHelpText(
+    "after",
+    `
+Environment:
+  THUNDERBOLT_KERNELS=<set>    simd, relaxed or single: what --kernels is without the flag
+  THUNDERBOLT_REVECTORIZE=1    experimental: lets V8 join 128-bit instructions to 256-bit ones (Node 22 or later, x64)`,
+  )
   .configureOutput({ outputError: (text, write) => write(oneLine(`${text.trim()} ${helpHint()}`)) });
+
+// before anything is compiled
+if (process.env.THUNDERBOLT_REVECTORIZE === "1") {
+  const obstacle = revectorize();
+  if (obstacle !== undefined) process.stderr.write(`THUNDERBOLT_REVECTORIZE=1 is ignored: ${obstacle}\n`);
+}
 
 for (const command of [
   trainCommand(),

@@ -15,7 +15,7 @@ export function several(text: string, before: readonly string[] = []): string[] 
 /** The option that all commands that run kernels have. */
 export const kernelsOption = [
   "--kernels <set>",
-  "simd or single; by default the best here (env THUNDERBOLT_KERNELS)",
+  "simd, relaxed or single; by default the best here (env THUNDERBOLT_KERNELS)",
 ] as const;
 
 /** The option of commands that share their work out. */

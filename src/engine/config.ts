@@ -22,8 +22,8 @@ export interface ModelConfig {
    */
   readonly headNorm: "token" | "window";
   /**
-   * How the inputs of ternary projections are taken: `"float32"` as they are, `"int8"` rounded once per token to whole
-   * numbers, whose sums are exact.
+   * What products are made of: `"int8"`, inputs of ternary projections and of the head rounded once per token to whole
+   * numbers, the embedding row by row, and their sums exact; or `"float32"`, all as it is.
    */
   readonly activations: "float32" | "int8";
 }
@@ -40,7 +40,7 @@ export const presets = {
     dFfn: 384,
     seqLen: 128,
     headNorm: "token",
-    activations: "float32",
+    activations: "int8",
   },
   /** About 4 million parameters: what a laptop trains in an hour. */
   small: {
@@ -52,7 +52,7 @@ export const presets = {
     dFfn: 720,
     seqLen: 256,
     headNorm: "token",
-    activations: "float32",
+    activations: "int8",
   },
   /** FlashLM v5 "Thunderbolt" as released, 29,750,784 parameters, but with the causal head norm. */
   v5: {
@@ -64,7 +64,7 @@ export const presets = {
     dFfn: 1152,
     seqLen: 256,
     headNorm: "token",
-    activations: "float32",
+    activations: "int8",
   },
 } as const satisfies Record<string, ModelConfig>;
 
@@ -121,7 +121,7 @@ export function parseConfig(input: unknown): ModelConfig {
     dFfn: size("dFfn"),
     seqLen: size("seqLen"),
     headNorm: choice("headNorm", ["token", "window"], "token"),
-    activations: choice("activations", ["float32", "int8"], "float32"),
+    activations: choice("activations", ["int8", "float32"], "int8"),
   };
 }
 

@@ -24,7 +24,7 @@ import { Session } from "./session.ts";
 
 /** How a model is opened. */
 export interface LoadOptions {
-  /** Which kernels to run: "simd" or "single"; by default the best that this runtime offers. */
+  /** Which kernels to run: "simd", "relaxed" or "single"; by default the best that this runtime offers. */
   readonly kernels?: string;
   /** What messages call the file. */
   readonly name?: string;

@@ -1,5 +1,5 @@
 import { deriveConfig, presetConfig } from "../engine/config.ts";
-import { compileKernels, type KernelSet } from "../engine/module.ts";
+import { compileKernels, type KernelSet, whyNotRelaxed } from "../engine/module.ts";
 import type { Parameter } from "../engine/parameters.ts";
 import { placeModel } from "../inference/placed-model.ts";
 import { Runner } from "../inference/runner.ts";
@@ -7,6 +7,7 @@ import { type FillBatch, Learner } from "../train/learner.ts";
 import { deriveSettings, presetSettings } from "../train/settings.ts";
 import { benchmarkKernels, bestTime } from "./benchmark-kernels.ts";
 import { crewFor } from "./crew.ts";
+import { isRevectorized } from "./revectorize.ts";
 import { wholeNumber } from "./train-options.ts";
 
 /** What to measure. */
@@ -31,7 +32,10 @@ export interface Benchmark {
   readonly prefill: { readonly tokensPerSecond: number };
   readonly runtime: string;
   readonly kernelSet: KernelSet;
+  /** Whether relaxed SIMD is available here; the kernels `relaxed` use it. */
   readonly relaxedSimd: boolean;
+  /** Whether V8 was asked to join vector instructions (revectorize.ts). */
+  readonly revectorize: boolean;
 }
 
 /** Sessions of the batch that is measured. */
@@ -100,7 +104,8 @@ export async function benchmark(options: BenchmarkOptions): Promise<Benchmark> {
     prefill: { tokensPerSecond: window.length / prefill },
     runtime: runtimeName(),
     kernelSet: compiled.set,
-    relaxedSimd: false,
+    relaxedSimd: whyNotRelaxed() === undefined,
+    revectorize: isRevectorized(),
   };
 }
 

