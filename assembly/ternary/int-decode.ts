@@ -48,31 +48,31 @@ export function intTernaryDecode(
         const low23 = v128.shuffle<i32>(w2, w3, 0, 4, 1, 5), high23 = v128.shuffle<i32>(w2, w3, 2, 6, 3, 7);
         let bytes = v128.shuffle<i64>(low01, low23, 0, 2);
         let index = v128.and(bytes, i8x16.splat(15));
-        let a = i8x16.swizzle(v128.load(table), index), b = i8x16.swizzle(v128.load(table, 16), index);
+        let a = lookUp(v128.load(table), index), b = lookUp(v128.load(table, 16), index);
         low = i16x8.add(low, pairLow(a, b)), high = i16x8.add(high, pairHigh(a, b));
         index = v128.and(i16x8.shr_u(bytes, 4), i8x16.splat(15));
-        a = i8x16.swizzle(v128.load(table, 32), index), b = i8x16.swizzle(v128.load(table, 48), index);
+        a = lookUp(v128.load(table, 32), index), b = lookUp(v128.load(table, 48), index);
         low = i16x8.add(low, pairLow(a, b)), high = i16x8.add(high, pairHigh(a, b));
         bytes = v128.shuffle<i64>(low01, low23, 1, 3);
         index = v128.and(bytes, i8x16.splat(15));
-        a = i8x16.swizzle(v128.load(table, 64), index), b = i8x16.swizzle(v128.load(table, 80), index);
+        a = lookUp(v128.load(table, 64), index), b = lookUp(v128.load(table, 80), index);
         low = i16x8.add(low, pairLow(a, b)), high = i16x8.add(high, pairHigh(a, b));
         index = v128.and(i16x8.shr_u(bytes, 4), i8x16.splat(15));
-        a = i8x16.swizzle(v128.load(table, 96), index), b = i8x16.swizzle(v128.load(table, 112), index);
+        a = lookUp(v128.load(table, 96), index), b = lookUp(v128.load(table, 112), index);
         low = i16x8.add(low, pairLow(a, b)), high = i16x8.add(high, pairHigh(a, b));
         bytes = v128.shuffle<i64>(high01, high23, 0, 2);
         index = v128.and(bytes, i8x16.splat(15));
-        a = i8x16.swizzle(v128.load(table, 128), index), b = i8x16.swizzle(v128.load(table, 144), index);
+        a = lookUp(v128.load(table, 128), index), b = lookUp(v128.load(table, 144), index);
         low = i16x8.add(low, pairLow(a, b)), high = i16x8.add(high, pairHigh(a, b));
         index = v128.and(i16x8.shr_u(bytes, 4), i8x16.splat(15));
-        a = i8x16.swizzle(v128.load(table, 160), index), b = i8x16.swizzle(v128.load(table, 176), index);
+        a = lookUp(v128.load(table, 160), index), b = lookUp(v128.load(table, 176), index);
         low = i16x8.add(low, pairLow(a, b)), high = i16x8.add(high, pairHigh(a, b));
         bytes = v128.shuffle<i64>(high01, high23, 1, 3);
         index = v128.and(bytes, i8x16.splat(15));
-        a = i8x16.swizzle(v128.load(table, 192), index), b = i8x16.swizzle(v128.load(table, 208), index);
+        a = lookUp(v128.load(table, 192), index), b = lookUp(v128.load(table, 208), index);
         low = i16x8.add(low, pairLow(a, b)), high = i16x8.add(high, pairHigh(a, b));
         index = v128.and(i16x8.shr_u(bytes, 4), i8x16.splat(15));
-        a = i8x16.swizzle(v128.load(table, 224), index), b = i8x16.swizzle(v128.load(table, 240), index);
+        a = lookUp(v128.load(table, 224), index), b = lookUp(v128.load(table, 240), index);
         low = i16x8.add(low, pairLow(a, b)), high = i16x8.add(high, pairHigh(a, b));
       }
       t0 = i32x4.add(t0, i32x4.extend_low_i16x8_s(low));
@@ -85,6 +85,12 @@ export function intTernaryDecode(
     put(y, t2, n + 8, outputs, tokenScale, scales, outputsPerScale, accumulate);
     put(y, t3, n + 12, outputs, tokenScale, scales, outputsPerScale, accumulate);
   }
+}
+
+// an index is 0..15, within the table, where the relaxed instruction has no freedom; on x86 it is one instead of two
+@inline
+function lookUp(table: v128, index: v128): v128 {
+  return ASC_FEATURE_RELAXED_SIMD ? i8x16.relaxed_swizzle(table, index) : i8x16.swizzle(table, index);
 }
 
 // the 16 sums c0 x0 + c1 x1 at index c0 + 4 c1, codes 0, 1, 2 for 0, +1, -1: their low bytes, then their high ones
