@@ -18,6 +18,7 @@ import argparse
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -73,12 +74,13 @@ def run(command: list[str]) -> tuple[str, str, dict]:
 def run_ours(node: str, threads: int, seconds: float) -> dict:
     model = ["--preset", "v5", "--activations", "int8"]
     timing = ["--workers", str(threads), "--seconds", str(seconds), "--json"]
-    output, fault, used = run([node, str(CLI), "bench", *model, *timing])
+    output, fault, used = run([*shlex.split(node), str(CLI), "bench", *model, *timing])
     if fault:
         sys.exit(f"thunderbolt bench on {node}: {fault}")
     result = json.loads(output)
     figures = {work: result[key]["tokensPerSecond"] for work, key in OURS.items()}
-    return {"runtime": result["runtime"], **figures, **used, "cpuShare": used["cpuShare"] / threads}
+    runtime = result["runtime"] + (" revectorised" if result["revectorize"] else "")
+    return {"runtime": runtime, **figures, **used, "cpuShare": used["cpuShare"] / threads}
 
 
 def run_theirs(variant: dict, threads: int, seconds: float) -> dict:
@@ -147,7 +149,7 @@ def table(ours_runs: list[dict], theirs: list[dict]) -> str:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--node", action="append", help="a Node to run ours on; repeatable (default: node)")
+    parser.add_argument("--node", action="append", help='a Node to run ours on, such as "env THUNDERBOLT_REVECTORIZE=1 node"; repeatable (default: node)')
     parser.add_argument("--threads", type=int, default=1, help="threads, workers and cores of each side")
     parser.add_argument("--seconds", type=float, default=4, help="time for each figure; at least two steps are taken")
     parser.add_argument("--only", default="", help='variants whose name matches, such as "train bfloat16 compile"')

@@ -1,7 +1,8 @@
 // Trains, scores and generates the same in every runtime and asks for the same bits: node test/runtimes/compare.mjs
 // Installs the runtimes (runtimes.mjs); needs a built dist/ (npm run build).
 import { execFileSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { installRuntimes } from "./runtimes.mjs";
@@ -32,21 +33,33 @@ function thunderbolt([command, ...before], env, ...args) {
 function resultOf(runtime, activations, { workers, ...env }) {
   const run = (...args) => thunderbolt(runtime, env, ...args);
   const data = ["data/tinystories.txt", "--val", "data/tinystories-held-out.txt"];
-  const options = ["--steps", "10", "--workers", String(workers), "--config", configs[activations], "--overwrite"];
+  const threads = ["--workers", String(workers)];
+  const options = ["--steps", "30", "--batch", "3", ...threads, "--config", configs[activations], "--overwrite"];
   const { sha256 } = run("train", ...data, "--out", out, ...options);
-  const { bitsPerByte } = run("eval", out, "--data", "data/tinystories-held-out.txt");
-  const { text } = run("generate", out, "--prompt", "Once upon a time", "--max-tokens", "40", "--seed", "7");
-  return JSON.stringify({ sha256, bitsPerByte, text });
+  const { bitsPerByte } = run("eval", out, "--data", "data/tinystories-held-out.txt", ...threads);
+  const { texts } = run("generate", out, "--count", "3", "--max-tokens", "40", "--seed", "7", ...threads);
+  const told = texts.map(({ text }) => text);
+  return JSON.stringify({ sha256, optimizer: tensorsHash(join(out, "state.safetensors")), bitsPerByte, told });
 }
 
-/** The ways to run it that a runtime has; a run lies in its folder. */
+/** The hash of a safetensors file's data: a state's header also says how long the run took. */
+function tensorsHash(file) {
+  const bytes = readFileSync(file);
+  const data = bytes.subarray(8 + Number(bytes.readBigUInt64LE(0)));
+  return createHash("sha256").update(data).digest("hex");
+}
+
+/** Fewer than cores, as many, more than sequences in a batch. */
+const WORKERS = [2, 3, 5, 8];
+
+/** The ways to run it that a runtime has, beside `simd` with one worker; a run lies in its folder. */
 function waysOf(name, runtime) {
   const relaxed = thunderbolt(runtime, {}, "info", out).relaxedSimd;
   const revectorizes = /^Node 2[24]/.test(name); // and Node 20 says that it does not
   return [
-    { workers: 3, THUNDERBOLT_KERNELS: "simd" },
+    ...WORKERS.map((workers) => ({ workers, THUNDERBOLT_KERNELS: "simd" })),
     { workers: 1, THUNDERBOLT_KERNELS: "single" },
-    ...(relaxed ? [1, 3].map((workers) => ({ workers, THUNDERBOLT_KERNELS: "relaxed" })) : []),
+    ...(relaxed ? [1, ...WORKERS].map((workers) => ({ workers, THUNDERBOLT_KERNELS: "relaxed" })) : []),
     ...(revectorizes ? [{ workers: 1, THUNDERBOLT_KERNELS: "simd", THUNDERBOLT_REVECTORIZE: "1" }] : []),
     ...(revectorizes ? [{ workers: 1, THUNDERBOLT_KERNELS: "relaxed", THUNDERBOLT_REVECTORIZE: "1" }] : []),
   ];
