@@ -2,8 +2,8 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { compileKernels } from "../src/engine/module.ts";
 import { type FillBatch, Learner } from "../src/train/learner.ts";
-import { rowShare } from "../src/train/phases.ts";
 import { cosineOfHalfTurns, learningRate } from "../src/train/schedule.ts";
+import { rowShare } from "../src/train/station.ts";
 import { oddConfig as base, randomLearner, randomValues } from "./model.ts";
 
 const optimizer = { beta1: 0.9, beta2: 0.95, eps: 1e-8, weightDecay: 0.05, clip: 1, seed: 0 };
