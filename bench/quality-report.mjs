@@ -49,6 +49,7 @@ function picture() {
   const rows = [0.95, 1, 1.1, 1.2, 1.4, 1.6, 1.8, 2].filter((bits) => bits > low && bits < high);
   const columns = Array.from({ length: Math.floor(most / 500_000) + 1 }, (_, i) => i * 500_000);
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="13" fill="#444">
+<title>Held-out bits per byte against training tokens, float32 and int8</title>
 <rect width="${width}" height="${height}" fill="#fff"/>
 ${text(left, 22, `Held-out bits per byte, preset ${runs[0].preset}, ${seeds.length} seeds`, "start")}
 ${rows.map((bits) => `<line x1="${left}" x2="${width - right}" y1="${y(bits).toFixed(1)}" y2="${y(bits).toFixed(1)}" stroke="#e3e6ea"/>${text(left - 8, (y(bits) + 4).toFixed(1), bits, "end")}`).join("\n")}

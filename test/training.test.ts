@@ -93,7 +93,7 @@ test("row shares cover every row once, whatever the number of workers", () => {
       const { plan } = new Learner(compileKernels(), { config: base, batch: 1, workers });
       const seen = plan.model.parameters.map(({ rows }) => new Uint8Array(rows));
       for (let worker = 0; worker < workers; worker++) {
-        for (const { index, from, to } of rowShare(plan, worker)) {
+        for (const { index, from, to } of rowShare(plan, worker, ({ kind }) => (kind === "embedding" ? 2.5 : 1))) {
           expect(from % 16).toBe(0);
           for (let row = from; row < to; row++) seen[index][row]++;
         }

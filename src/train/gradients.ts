@@ -12,7 +12,9 @@ export function runGradients(station: Station, lossWeight: number, accumulate: b
   const { dModel: D, vocabSize: V } = shape.config;
   const tokens = shape.batch * shape.config.seqLen;
   const scratch = plan.workspaces[worker].record.scratch;
-  for (const { index, from, to } of rowShare(plan, worker)) {
+  // the head computes its logits again and has exponentials to take
+  const workOf = ({ kind }: PlacedParameter) => (kind === "embedding" && model.head.kind === "int8" ? 2.5 : 1);
+  for (const { index, from, to } of rowShare(plan, worker, workOf)) {
     if (stopped(station)) return;
     const parameter = model.parameters[index];
     const { address, rows, columns } = parameter;

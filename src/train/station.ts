@@ -1,4 +1,4 @@
-import { ROW_GROUP } from "../engine/model-plan.ts";
+import { type PlacedParameter, ROW_GROUP } from "../engine/model-plan.ts";
 import type { Kernels } from "../engine/module.ts";
 import type { TrainingPlan } from "./plan.ts";
 
@@ -17,21 +17,29 @@ export function stopped({ memory, plan }: Station): boolean {
 }
 
 /**
- * A worker's share of all rows of all parameters: about equally many numbers for each, cut at multiples of 16 rows.
+ * A worker's share of all rows of all parameters: about equally much work for each, cut at multiples of 16 rows.
+ *
+ * @param workOf what a number of a parameter costs, compared with others
  */
-export function rowShare(plan: TrainingPlan, worker: number): { index: number; from: number; to: number }[] {
+export function rowShare(
+  plan: TrainingPlan,
+  worker: number,
+  workOf: (parameter: PlacedParameter) => number = () => 1,
+): { index: number; from: number; to: number }[] {
   const { parameters } = plan.model;
-  const total = parameters.reduce((sum, { count }) => sum + count, 0);
+  const total = parameters.reduce((sum, parameter) => sum + parameter.count * workOf(parameter), 0);
   const [low, high] = [worker, worker + 1].map((w) => (total * w) / plan.shape.workers);
   const share: { index: number; from: number; to: number }[] = [];
   let before = 0;
-  parameters.forEach(({ rows, columns, count }, index) => {
+  parameters.forEach((parameter, index) => {
+    const { rows, columns, count } = parameter;
+    const work = workOf(parameter);
     const rowAt = (position: number) => {
-      const row = Math.ceil((position - before) / columns / ROW_GROUP) * ROW_GROUP;
+      const row = Math.ceil((position - before) / (columns * work) / ROW_GROUP) * ROW_GROUP;
       return Math.min(rows, Math.max(0, row));
     };
     const [from, to] = [rowAt(low), rowAt(high)];
-    before += count;
+    before += count * work;
     if (from < to) share.push({ index, from, to });
   });
   return share;
