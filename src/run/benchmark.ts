@@ -1,11 +1,10 @@
 import { deriveConfig, presetConfig } from "../engine/config.ts";
 import { compileKernels, type KernelSet, whyNotRelaxed } from "../engine/module.ts";
-import type { Parameter } from "../engine/parameters.ts";
 import { placeModel } from "../inference/placed-model.ts";
 import { Runner } from "../inference/runner.ts";
-import { type FillBatch, Learner } from "../train/learner.ts";
 import { deriveSettings, presetSettings } from "../train/settings.ts";
 import { benchmarkKernels, bestTime } from "./benchmark-kernels.ts";
+import { benchmarkTraining } from "./benchmark-training.ts";
 import { crewFor } from "./crew.ts";
 import { isRevectorized } from "./revectorize.ts";
 import { wholeNumber } from "./train-options.ts";
@@ -25,7 +24,13 @@ export interface BenchmarkOptions {
 export interface Benchmark {
   /** Billions of multiply-adds (or what replaces them) a second on one core. */
   readonly kernels: Readonly<Record<string, number>>;
-  readonly train: { readonly preset: string; readonly workers: number; readonly tokensPerSecond: number };
+  readonly train: {
+    readonly preset: string;
+    readonly workers: number;
+    readonly tokensPerSecond: number;
+    /** Of the phases of the best step; see benchmark-training.ts. */
+    readonly milliseconds: Readonly<Record<string, number>>;
+  };
   readonly decode: { readonly tokensPerSecond: number };
   /** Several sessions side by side, the tokens of all together. */
   readonly batchDecode: { readonly sessions: number; readonly tokensPerSecond: number };
@@ -54,30 +59,9 @@ export async function benchmark(options: BenchmarkOptions): Promise<Benchmark> {
     Object.entries(presetSettings).find(([name]) => name === preset)?.[1] ?? presetSettings.tiny,
     {},
   );
-  const learner = new Learner(compiled, { config, batch: settings.batch, workers }, crew);
-  learner.initialise(0);
-  const ids = Int32Array.from({ length: settings.batch * config.seqLen }, (_, i) => (i * 7919) % config.vocabSize);
-  const fill: FillBatch = (_, input, target) => {
-    input.set(ids);
-    target.set(ids);
-  };
-  const step = () => learner.update(1, fill, settings.lr, settings);
-  let best = Number.POSITIVE_INFINITY;
-  const end = performance.now() + seconds * 1000;
-  for (let i = 0; i < 2 || performance.now() < end; i++) {
-    const started = performance.now();
-    await step();
-    best = Math.min(best, performance.now() - started);
-  }
-  const trainSpeed = (ids.length / best) * 1000;
-  const values = new Map(
-    learner.plan.model.parameters.map((parameter) => [parameter.name, learner.weights(parameter).slice()]),
-  );
-  await learner.close();
-
-  const source = ({ name, count }: Parameter) => values.get(name) ?? new Float32Array(count);
-  const runner = Runner.of(placeModel(compiled, config, { kind: "values", values: source }));
-  const window = ids.subarray(0, config.seqLen);
+  const training = await benchmarkTraining(compiled, config, settings, workers, seconds, crew);
+  const runner = Runner.of(placeModel(compiled, config, { kind: "values", values: training.values }));
+  const window = Int32Array.from({ length: config.seqLen }, (_, i) => (i * 7919) % config.vocabSize);
   const state = new Float32Array(runner.stateCount);
   const prefill = bestTime(seconds, () => {
     runner.forward(window, state);
@@ -98,7 +82,7 @@ export async function benchmark(options: BenchmarkOptions): Promise<Benchmark> {
   });
   return {
     kernels: gmacs,
-    train: { preset, workers, tokensPerSecond: trainSpeed },
+    train: { preset, workers, tokensPerSecond: training.tokensPerSecond, milliseconds: training.milliseconds },
     decode: { tokensPerSecond: 8 / decode },
     batchDecode: { sessions: SESSIONS, tokensPerSecond: (8 * SESSIONS) / batchDecode },
     prefill: { tokensPerSecond: window.length / prefill },
