@@ -5,7 +5,9 @@ import { OptionError, ThunderboltError } from "../engine/errors.ts";
 import { auditCommand } from "./audit.ts";
 import { benchCommand } from "./bench.ts";
 import { evalCommand } from "./eval.ts";
+import { exportCommand } from "./export.ts";
 import { generateCommand } from "./generate.ts";
+import { importCommand } from "./import.ts";
 import { infoCommand } from "./info.ts";
 import { packCommand } from "./pack.ts";
 import { trainCommand } from "./train.ts";
@@ -31,6 +33,8 @@ for (const command of [
   auditCommand(),
   infoCommand(),
   packCommand(),
+  importCommand(),
+  exportCommand(),
   benchCommand(),
 ]) {
   program.addCommand(command.copyInheritedSettings(program));
