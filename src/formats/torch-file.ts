@@ -78,8 +78,8 @@ export function readTorchFile(file: Uint8Array): unknown {
   });
 }
 
-/** More dimensions than any checkpoint has; PyTorch's own limit. */
-const MAX_DIMENSIONS = 64;
+/** More dimensions than the tensors of a checkpoint have. */
+const MAX_DIMENSIONS = 16;
 
 function sizesOf(value: unknown, what: string): number[] {
   const sizes: unknown[] = Array.isArray(value) ? value : [value];
