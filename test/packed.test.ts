@@ -15,6 +15,7 @@ import { Tokenizer } from "../src/tokenizer/tokenizer.ts";
 import { trainVocabulary } from "../src/tokenizer/train-vocabulary.ts";
 import { uniforms } from "./kernels/harness.ts";
 import { randomValues } from "./model.ts";
+import { mutate } from "./mutate.ts";
 
 const compiled = compileKernels();
 const tokenizer = Tokenizer.fromJson(await trainVocabulary(["Once upon a time there was a little dog."], 270));
@@ -97,25 +98,3 @@ describe("a damaged file either loads or is refused by name", () => {
     }
   });
 });
-
-/** A file with bits turned over, cut, lengthened or with a stretch copied elsewhere. */
-function mutate(file: Uint8Array, uniform: () => number): Uint8Array {
-  const at = () => Math.floor(uniform() * file.length);
-  // half of all in the header, where most of what can go wrong is
-  const place = () => (uniform() < 0.5 ? Math.floor(uniform() * Math.min(3000, file.length)) : at());
-  const bytes = file.slice();
-  switch (Math.floor(uniform() * 5)) {
-    case 0:
-      return bytes.subarray(0, at());
-    case 1:
-      return new Uint8Array(Buffer.concat([bytes, bytes.subarray(0, at())]));
-    case 2: {
-      const from = at();
-      bytes.copyWithin(place(), from, from + Math.floor(uniform() * 64));
-      return bytes;
-    }
-    default:
-      for (let i = 0; i <= uniform() * 4; i++) bytes[place()] ^= 1 << Math.floor(uniform() * 8);
-      return bytes;
-  }
-}

@@ -99,6 +99,9 @@ class Thunderbolt(nn.Module):
         nn.init.normal_(self.embed.weight, std=0.02)
         self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.n_layers))
         self.ln_out = nn.LayerNorm(config.d_model)
+        # the original state_dict names the embedding twice; on "meta" it takes no random numbers
+        self.head = nn.Linear(config.d_model, config.vocab, bias=False, device="meta")
+        self.head.weight = self.embed.weight
 
     def forward(self, ids):
         x = self.embed(ids)

@@ -6,7 +6,9 @@ import { revectorize } from "../run/revectorize.ts";
 import { auditCommand } from "./audit.ts";
 import { benchCommand } from "./bench.ts";
 import { evalCommand } from "./eval.ts";
+import { exportCommand } from "./export.ts";
 import { generateCommand } from "./generate.ts";
+import { importCommand } from "./import.ts";
 import { infoCommand } from "./info.ts";
 import { packCommand } from "./pack.ts";
 import { trainCommand } from "./train.ts";
@@ -45,6 +47,8 @@ for (const command of [
   auditCommand(),
   infoCommand(),
   packCommand(),
+  importCommand(),
+  exportCommand(),
   benchCommand(),
 ]) {
   program.addCommand(command.copyInheritedSettings(program));

@@ -22,6 +22,11 @@ const ELEMENT_BYTES = {
 /** The element types that are read and written; the names are those of the safetensors format. */
 export type DType = keyof typeof ELEMENT_BYTES;
 
+/** Bytes of one element. */
+export function elementBytes(dtype: DType): number {
+  return ELEMENT_BYTES[dtype];
+}
+
 /** One tensor: row-major, little-endian. In a file that was read, `bytes` is a view into it, at any alignment. */
 export interface TensorView {
   readonly dtype: DType;

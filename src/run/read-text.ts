@@ -1,25 +1,8 @@
-import { readFileSync } from "node:fs";
 import { decodeText } from "../corpus/stories.ts";
 import { TextError } from "../engine/errors.ts";
-
-/** What a system's error code means for someone who gave a path. */
-const reasons: Readonly<Record<string, string>> = {
-  ENOENT: "does not exist",
-  EISDIR: "is a folder",
-  EACCES: "may not be read",
-  ERR_FS_FILE_TOO_LARGE: "is larger than 2 GiB",
-};
+import { readInput } from "./read-file.ts";
 
 /** Reads a text file. @throws TextError naming the path if it is missing, unreadable, empty or not UTF-8. */
 export function readText(path: string): string {
-  let bytes: Uint8Array;
-  try {
-    bytes = readFileSync(path);
-  } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code ?? "no path";
-    throw new TextError(`${path} ${reasons[code] ?? `cannot be read (${code})`}; expected a UTF-8 text file`, {
-      cause,
-    });
-  }
-  return decodeText(bytes, path);
+  return decodeText(readInput(path, "a UTF-8 text file", TextError), path);
 }

@@ -65,6 +65,14 @@ export class RunFolder {
     );
   }
 
+  /** @throws OptionError if there is anything of a run here. */
+  refuseAny(): void {
+    const [present] = this.#present();
+    if (present !== undefined) {
+      throw new OptionError(`${this.path} holds a model or a run already (${present}); give another folder`);
+    }
+  }
+
   /** Makes the folder, without what an earlier run left in it. */
   create(): void {
     mkdirSync(this.path, { recursive: true });

@@ -43,6 +43,8 @@ describe("help", () => {
     ],
     ["audit", "--seed --kernels"],
     ["info", "--kernels"],
+    ["import", "--out --tokenizer --head-norm --heads --seq-len"],
+    ["export", "--output"],
     ["bench", "--preset --workers --seconds"],
   ])("of %s names its options", async (command, options) => {
     const { stdout, stderr } = await works([command, "--help"]);
@@ -52,7 +54,8 @@ describe("help", () => {
 
   test("names the commands, and --version the version", async () => {
     const { stdout } = await works(["--help"]);
-    for (const command of ["train", "eval", "generate", "audit", "info", "bench"]) expect(stdout).toContain(command);
+    for (const command of ["train", "eval", "generate", "audit", "info", "import", "export", "bench"])
+      expect(stdout).toContain(command);
     const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
     expect((await works(["--version"])).stdout).toBe(`${version}\n`);
   });
