@@ -8,6 +8,7 @@ import { evalCommand } from "./eval.ts";
 import { generateCommand } from "./generate.ts";
 import { infoCommand } from "./info.ts";
 import { packCommand } from "./pack.ts";
+import { prepareCommand } from "./prepare.ts";
 import { trainCommand } from "./train.ts";
 
 /** What the shell is told: bad use or input, a failure while working, an interrupt. */
@@ -25,6 +26,7 @@ const program = new Command("thunderbolt")
   .configureOutput({ outputError: (text, write) => write(oneLine(`${text.trim()} ${helpHint()}`)) });
 
 for (const command of [
+  prepareCommand(),
   trainCommand(),
   evalCommand(),
   generateCommand(),

@@ -7,7 +7,7 @@ const reasons: Readonly<Record<string, string>> = {
   ENOENT: "does not exist",
   EISDIR: "is a folder",
   EACCES: "may not be read",
-  ERR_FS_FILE_TOO_LARGE: "is larger than 2 GiB",
+  ERR_FS_FILE_TOO_LARGE: "is larger than 2 GiB, which thunderbolt prepare takes",
 };
 
 /** Reads a text file. @throws TextError naming the path if it is missing, unreadable, empty or not UTF-8. */
@@ -16,10 +16,13 @@ export function readText(path: string): string {
   try {
     bytes = readFileSync(path);
   } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code ?? "no path";
-    throw new TextError(`${path} ${reasons[code] ?? `cannot be read (${code})`}; expected a UTF-8 text file`, {
-      cause,
-    });
+    throw unreadable(path, cause);
   }
   return decodeText(bytes, path);
+}
+
+/** What to say of a text that the system does not let read. */
+export function unreadable(path: string, cause: unknown): TextError {
+  const code = (cause as NodeJS.ErrnoException).code ?? "no path";
+  return new TextError(`${path} ${reasons[code] ?? `cannot be read (${code})`}; expected a UTF-8 text file`, { cause });
 }
