@@ -65,7 +65,8 @@ function summary({ stories, bytes, trainTokens, valTokens, vocab }: PrepareResul
 }
 
 function shower(progress: Progress): (event: PrepareProgress) => void {
-  let timed: { kind: string; show: (done: number, all: number) => void } | undefined;
+  // each time that the text is read has a speed of its own
+  let timed = timer(progress, "sampling");
   return (event) => {
     switch (event.kind) {
       case "found":
@@ -74,10 +75,11 @@ function shower(progress: Progress): (event: PrepareProgress) => void {
       case "learning":
         progress.say(`learning a vocabulary from ${count(event.stories)} stories`);
         break;
-      default:
-        // each time that the text is read has a speed of its own
-        if (timed?.kind !== event.kind) timed = { kind: event.kind, show: timer(progress, event.kind) };
-        timed.show(event.done, event.all);
+      case "started":
+        timed = timer(progress, event.work);
+        break;
+      case "read":
+        timed(event.done, event.all);
     }
   };
 }

@@ -13,6 +13,9 @@ export type StoryRule =
 /** A story that is longer than this, in bytes, is refused: it must fit into memory with all that is made of it. */
 export const MAX_STORY_BYTES = 16 * 2 ** 20;
 
+/** What is kept of a story that has not ended may be longer by this: a separator, or blank lines, may be at its end. */
+const UNFINISHED_BYTES = 2 ** 20;
+
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 
@@ -66,7 +69,7 @@ export class StorySplitter {
       if (end === 0) break;
       this.#endLine(end);
     }
-    this.#checkLength(this.#story, this.#length);
+    this.#checkLength(this.#story, this.#length - UNFINISHED_BYTES);
     return this.#take();
   }
 

@@ -34,7 +34,9 @@ export interface PrepareOptions {
 /** What preparing tells while it goes on. Bytes are counted as they lie on the disk. */
 export type PrepareProgress =
   | { readonly kind: "found"; readonly files: number; readonly bytes: number }
-  | { readonly kind: "sampling" | "writing"; readonly done: number; readonly all: number }
+  /** The text is read for the sample, or to write its tokens. */
+  | { readonly kind: "started"; readonly work: "sampling" | "writing" }
+  | { readonly kind: "read"; readonly done: number; readonly all: number }
   | { readonly kind: "learning"; readonly stories: number };
 
 /** What was prepared. */
@@ -50,12 +52,10 @@ export interface PrepareResult {
 
 /** Reads the option `separator`. @throws OptionError for one that no line can be. */
 export function readSeparator(separator: string): StoryRule {
-  const [, count] = /^blank(?::(\d+))?$/.exec(separator) ?? [null];
-  if (count !== null) {
-    const lines = Number(count ?? 1);
-    if (lines < 1 || lines > 1000) {
-      throw new OptionError(`separator is ${separator}; expected from blank:1 to blank:1000`);
-    }
+  const blank = /^blank(?::(\d+))?$/.exec(separator);
+  if (blank) {
+    const lines = Number(blank[1] ?? 1);
+    if (lines < 1 || lines > 1000) throw new OptionError(`separator is ${separator}; expected blank:1 to blank:1000`);
     return { kind: "blank", lines };
   }
   if (separator.trim() === "" || /[\r\n]/.test(separator)) {

@@ -111,8 +111,9 @@ async function write(work: Work, tokenizer: Tokenizer, training: ShardWriter, va
   for (const side of sides) side.flush();
 }
 
-function storiesOf({ files, form, all, signal, onProgress }: Work, kind: "sampling" | "writing") {
-  return readStories(files, form, signal, (done) => onProgress?.({ kind, done, all }));
+function storiesOf({ files, form, all, signal, onProgress }: Work, work: "sampling" | "writing") {
+  onProgress?.({ kind: "started", work });
+  return readStories(files, form, signal, (done) => onProgress?.({ kind: "read", done, all }));
 }
 
 /** Stories on their way into tokens. */
