@@ -23,6 +23,8 @@ export { type LoadOptions, Model } from "./inference/model.ts";
 export type { SamplingOptions } from "./inference/sampler.ts";
 export type { EvaluationMode } from "./inference/scoring.ts";
 export type { Session } from "./inference/session.ts";
+export { prepare } from "./run/prepare.ts";
+export type { PrepareOptions, PrepareProgress, PrepareResult } from "./run/prepare-options.ts";
 export { train } from "./run/train.ts";
 export { InterruptedError, type TrainOptions, type TrainProgress, type TrainResult } from "./run/train-options.ts";
 export { Tokenizer } from "./tokenizer/tokenizer.ts";

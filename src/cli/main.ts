@@ -11,6 +11,7 @@ import { generateCommand } from "./generate.ts";
 import { importCommand } from "./import.ts";
 import { infoCommand } from "./info.ts";
 import { packCommand } from "./pack.ts";
+import { prepareCommand } from "./prepare.ts";
 import { trainCommand } from "./train.ts";
 
 /** What the shell is told: bad use or input, a failure while working, an interrupt. */
@@ -41,6 +42,7 @@ if (process.env.THUNDERBOLT_REVECTORIZE === "1") {
 }
 
 for (const command of [
+  prepareCommand(),
   trainCommand(),
   evalCommand(),
   generateCommand(),

@@ -5,6 +5,7 @@ import { ConfigError } from "../engine/errors.ts";
 import { countParameters } from "../engine/parameters.ts";
 import { train } from "../run/train.ts";
 import type { TrainOptions, TrainProgress } from "../run/train-options.ts";
+import { interruptSignal } from "./interrupt.ts";
 import { kernelsAsked, kernelsOption, number, workersOption } from "./options.ts";
 import { count, duration, Progress, printResult } from "./output.ts";
 
@@ -19,8 +20,11 @@ interface Flags extends Omit<TrainOptions, "data" | "config" | "preset"> {
 /** `thunderbolt train` */
 export function trainCommand(): Command {
   return new Command("train")
-    .description("Train a model on a text, score it, and save it.")
-    .argument("<text>", "a UTF-8 text file; lines <|endoftext|> end its stories")
+    .description("Train a model on a text or a prepared folder, score it, and save it.")
+    .argument(
+      "<text>",
+      "a UTF-8 text file, whose stories lines <|endoftext|> end; or a folder from thunderbolt prepare",
+    )
     .requiredOption("--out <run>", "the folder that receives the run")
     .option("--preset <name>", "tiny, small or v5", "tiny")
     .option("--config <file>", "JSON with fields that differ from the preset's")
@@ -33,7 +37,7 @@ export function trainCommand(): Command {
     .option("--batch <b>", "sequences in a micro-batch", number)
     .option("--accumulate <a>", "micro-batches in a step", number)
     .option("--seq-len <t>", "tokens in a sequence", number)
-    .option("--vocab <v>", "tokens in the vocabulary", number)
+    .option("--vocab <v>", "tokens in the vocabulary (a prepared folder has its own)", number)
     .option("--lr <x>", "peak learning rate", number)
     .option("--warmup-steps <n>", "steps of rising learning rate", number)
     .option("--weight-decay <x>", "decoupled weight decay", number)
@@ -59,7 +63,7 @@ Examples:
     .action(async (data: string, flags: Flags) => {
       const { preset, config, seqLen, vocab, json, kernels, ...rest } = flags;
       const progress = new Progress();
-      const interrupt = interruptSignal();
+      const interrupt = interruptSignal("stopping after this step");
       const result = await train({
         ...rest,
         data,
@@ -145,23 +149,6 @@ function readConfig(path: string | undefined): Partial<ModelConfig> {
     throw new ConfigError(`${path} holds ${found}; ${expected}`);
   }
   return config;
-}
-
-/** Ctrl-C ends the run after the current step; a second one ends the process at once. */
-function interruptSignal(): { signal: AbortSignal; release: () => void } {
-  const controller = new AbortController();
-  const end = () => process.exit(130);
-  const stop = () => {
-    process.stderr.write("\nstopping after this step; Ctrl-C again stops at once\n");
-    controller.abort();
-    process.once("SIGINT", end);
-  };
-  process.once("SIGINT", stop);
-  const release = () => {
-    process.off("SIGINT", stop);
-    process.off("SIGINT", end);
-  };
-  return { signal: controller.signal, release };
 }
 
 function optional<K extends string, V>(key: K, value: V | undefined): Partial<Record<K, V>> {

@@ -1,7 +1,5 @@
-import { hash32 } from "../engine/random.ts";
+import { hashText, isHeldOut } from "./lot.ts";
 
-/** One story in this many is held out. */
-const SHARE = 50;
 /** With fewer stories than this, the end of the text is held out instead. */
 const ENOUGH_STORIES = 200;
 
@@ -13,7 +11,7 @@ export function holdOut(stories: readonly string[]): { train: string[]; held: st
   if (stories.length >= ENOUGH_STORIES) {
     const train: string[] = [];
     const held: string[] = [];
-    for (const story of stories) (hashText(story) % SHARE === 0 ? held : train).push(story);
+    for (const story of stories) (isHeldOut(hashText(story)) ? held : train).push(story);
     return { train, held };
   }
   const length = stories.reduce((sum, story) => sum + story.length, 0);
@@ -28,10 +26,4 @@ export function holdOut(stories: readonly string[]): { train: string[]; held: st
     left = cut < story.length ? 0 : left - cut;
   }
   return { train, held };
-}
-
-function hashText(text: string): number {
-  let hash = 0;
-  for (let i = 0; i < text.length; i++) hash = hash32(text.charCodeAt(i), hash);
-  return hash;
 }

@@ -1,3 +1,4 @@
+import type { TokenSource } from "../corpus/token-source.ts";
 import type { ModelConfig } from "../engine/config.ts";
 import { TextError } from "../engine/errors.ts";
 import { type EvaluationMode, refuseStream, type Scorer, sharedBuffer } from "./scoring.ts";
@@ -18,7 +19,7 @@ export interface Evaluation {
 
 /** What is scored: stories one after the other, each ended by `<eos>`, and the UTF-8 bytes of their text. */
 export interface ScoredText {
-  readonly tokens: Uint16Array;
+  readonly tokens: TokenSource;
   readonly bytes: number;
   readonly eos: number;
 }
@@ -44,25 +45,25 @@ export async function evaluateTokens(
   refuseStream(headNorm === "token", mode);
   let nats = 0;
   for (let from = 0; from < tokens.length; ) {
+    const ids = wholeStories(tokens, from, eos);
     const starts = [0];
-    let to = from;
-    while (to < tokens.length && to - from < CHUNK) {
-      const end = tokens.indexOf(eos, to);
-      to = end < 0 ? tokens.length : end + 1;
-      starts.push(to - from);
+    for (let to = 0; to < ids.length; ) {
+      const end = ids.indexOf(eos, to);
+      to = end < 0 ? ids.length : end + 1;
+      starts.push(to);
     }
     const job = {
       eos,
       mode,
-      tokens: Uint16Array.from(tokens.subarray(from, to)),
+      tokens: ids,
       starts: Uint32Array.from(starts),
-      nats: new Float64Array(sharedBuffer((to - from) * 8)),
+      nats: new Float64Array(sharedBuffer(ids.length * 8)),
       next: new Int32Array(sharedBuffer(4)),
     };
     await score(job);
     for (const nat of job.nats) nats += nat;
-    from = to;
-    onProgress?.(to);
+    from += ids.length;
+    onProgress?.(from);
   }
   const natsPerToken = nats / tokens.length;
   return {
@@ -73,4 +74,15 @@ export async function evaluateTokens(
     bytes,
     causal: headNorm === "token",
   };
+}
+
+/** The stories from a place on: as many as end within a chunk, or else the first alone. */
+function wholeStories(tokens: TokenSource, from: number, eos: number): Uint16Array {
+  for (let size = CHUNK; ; size *= 2) {
+    const ids = new Uint16Array(Math.min(size, tokens.length - from));
+    tokens.read(from, ids);
+    if (from + ids.length === tokens.length) return ids;
+    const end = ids.lastIndexOf(eos) + 1;
+    if (end > 0) return ids.slice(0, end);
+  }
 }

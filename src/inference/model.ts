@@ -1,4 +1,5 @@
 import { decodeText, splitStories } from "../corpus/stories.ts";
+import { tokensInMemory } from "../corpus/token-source.ts";
 import { tokenizeStories } from "../corpus/tokens.ts";
 import type { ModelConfig } from "../engine/config.ts";
 import { ThunderboltError } from "../engine/errors.ts";
@@ -143,7 +144,7 @@ export class Model {
   ): Promise<Evaluation> {
     const stories = splitStories(typeof text === "string" ? text : decodeText(text, "text"));
     const { tokens, bytes } = tokenizeStories(stories, this.tokenizer);
-    const scored = { tokens, bytes, eos: this.tokenizer.eos };
+    const scored = { tokens: tokensInMemory(tokens), bytes, eos: this.tokenizer.eos };
     const score = (job: ScoringJob) => this.#working.run({ kind: "score", job });
     return evaluateTokens(score, this.config, scored, options.mode, (done) =>
       options.onProgress?.(done, tokens.length),

@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import type { TokenizedStories } from "../corpus/tokens.ts";
 import type { ModelConfig } from "../engine/config.ts";
 import { OptionError } from "../engine/errors.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
@@ -14,19 +13,19 @@ const TEXT = "sha256 of the text";
  * What decides every bit of a run but its length.
  *
  * @param asked the configuration that was asked for; the vocabulary may have come out smaller.
+ * @param text a hash of the tokens to train on.
  */
 export function identityOf(
   asked: ModelConfig,
   settings: TrainingSettings,
   tokenizer: Tokenizer,
-  { tokens }: TokenizedStories,
+  text: string,
 ): Identity {
-  const sha256 = (data: string | Uint8Array) => createHash("sha256").update(data).digest("hex");
   return {
     ...asked,
     ...settings,
-    tokenizer: sha256(tokenizer.json),
-    [TEXT]: sha256(new Uint8Array(tokens.buffer, tokens.byteOffset, tokens.byteLength)),
+    tokenizer: createHash("sha256").update(tokenizer.json).digest("hex"),
+    [TEXT]: text,
   };
 }
 

@@ -6,7 +6,7 @@ const reasons: Readonly<Record<string, string>> = {
   ENOENT: "does not exist",
   EISDIR: "is a folder",
   EACCES: "may not be read",
-  ERR_FS_FILE_TOO_LARGE: "is larger than 2 GiB",
+  ERR_FS_FILE_TOO_LARGE: "is larger than 2 GiB (a text: thunderbolt prepare takes it)",
 };
 
 /**
@@ -23,7 +23,12 @@ export function readInput(
   try {
     return readFileSync(path);
   } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code ?? "no path";
-    throw new Fault(`${path} ${reasons[code] ?? `cannot be read (${code})`}; expected ${expected}`, { cause });
+    throw new Fault(`${path} ${reasonOf(cause)}; expected ${expected}`, { cause });
   }
+}
+
+/** What the system's error says of a path, in words that follow it. */
+export function reasonOf(cause: unknown): string {
+  const code = (cause as NodeJS.ErrnoException).code ?? "no path";
+  return reasons[code] ?? `cannot be read (${code})`;
 }

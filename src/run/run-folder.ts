@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { FormatError, OptionError } from "../engine/errors.ts";
 import { naming } from "../engine/naming.ts";
 import { floatTensor, writeModelFile } from "../formats/model-file.ts";
@@ -9,6 +9,7 @@ import { readSafetensors, writeSafetensors } from "../formats/safetensors.ts";
 import type { Learner } from "../train/learner.ts";
 import type { Identity } from "./identity.ts";
 import { Metrics } from "./metrics.ts";
+import { checkOutFolder } from "./out-folder.ts";
 import { writeWhole } from "./write-file.ts";
 
 const STATE_FORMAT = "thunderbolt-state-1";
@@ -45,11 +46,7 @@ export class RunFolder {
 
   /** @throws OptionError for a path that cannot be a folder. */
   constructor(path: string) {
-    if (typeof path !== "string" || path === "") throw new OptionError("out is empty; it must be the path of a folder");
-    const inTheWay = nearestExisting(resolve(path));
-    if (!statSync(inTheWay).isDirectory()) {
-      throw new OptionError(`out is ${path}, but ${inTheWay} is a file; give the path of a folder`);
-    }
+    checkOutFolder(path);
     this.path = path;
     this.metrics = new Metrics(join(path, "metrics.jsonl"));
   }
@@ -157,9 +154,4 @@ export class RunFolder {
   #present(): string[] {
     return FILES.filter((file) => existsSync(join(this.path, file)));
   }
-}
-
-/** The path itself, or the nearest folder above it that exists. */
-function nearestExisting(path: string): string {
-  return existsSync(path) ? path : nearestExisting(dirname(path));
 }

@@ -5,7 +5,7 @@ import type { TrainingSettings } from "../train/settings.ts";
 
 /** What to train, on what, for how long. */
 export interface TrainOptions extends Partial<TrainingSettings> {
-  /** A UTF-8 text; lines `<|endoftext|>` end its stories. */
+  /** A UTF-8 text, whose stories lines `<|endoftext|>` end; or a folder that `prepare` made. */
   readonly data: string;
   /** A text to score with; by default one story in fifty of `data` is held out for that. */
   readonly val?: string;

@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { setImmediate } from "node:timers/promises";
-import type { TokenizedStories } from "../corpus/tokens.ts";
+import type { TokenSource } from "../corpus/token-source.ts";
 import { WindowSampler } from "../corpus/windows.ts";
 import { deriveConfig, presetConfig } from "../engine/config.ts";
 import { OptionError, ThunderboltError, WorkerError } from "../engine/errors.ts";
@@ -13,7 +13,7 @@ import { deriveSettings, presetSettings, tokensPerStep } from "../train/settings
 import { Clock } from "./clock.ts";
 import { crewFor } from "./crew.ts";
 import { checkIdentity, identityOf } from "./identity.ts";
-import { prepareCorpus } from "./prepare-corpus.ts";
+import { openCorpus } from "./open-corpus.ts";
 import { RunFolder } from "./run-folder.ts";
 import { InterruptedError, lengthAsked, type TrainOptions, type TrainResult, wholeNumber } from "./train-options.ts";
 
@@ -44,20 +44,24 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const length = lengthAsked(options, saved && { ...saved.progress, step: saved.optimizer.step });
   let { steps } = length;
 
-  const { tokenizer, training, validation } = await prepareCorpus(
+  const corpus = await openCorpus({
     data,
     val,
-    saved?.tokenizerJson ?? asked.vocabSize,
-  ).catch((error) => {
+    vocabSize: asked.vocabSize,
+    vocabGiven: options.config?.vocabSize,
+    tokenizerJson: saved?.tokenizerJson,
+    signal,
+  }).catch((error) => {
     // Ctrl-C reaches the process that trains the vocabulary too
     throw signal?.aborted ? new InterruptedError(saved?.optimizer.step, out) : error;
   });
+  const { tokenizer, training, validation } = corpus;
   const config = { ...asked, vocabSize: tokenizer.vocabSize };
   const sampler = naming(
     data,
     () => new WindowSampler({ tokens: training.tokens.length, seqLen: config.seqLen, seed: settings.seed }),
   );
-  const identity = identityOf(asked, settings, tokenizer, training);
+  const identity = identityOf({ ...asked, vocabSize: corpus.vocabSize }, settings, tokenizer, corpus.sha256);
   if (saved) checkIdentity(saved.identity, identity, out);
   // a signal that came meanwhile is heard now, while nothing has been written
   await setImmediate();
@@ -100,7 +104,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       const lr = learningRate({ ...settings, steps: steps ?? Number.POSITIVE_INFINITY }, step);
       const fill: FillBatch = (micro, ids, targets) =>
         fillWindows(
-          training,
+          training.tokens,
           sampler,
           (step * settings.accumulate + micro) * settings.batch,
           settings.batch,
@@ -182,11 +186,12 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   } finally {
     signal?.removeEventListener("abort", stop);
     await learner.close();
+    corpus.close();
   }
 }
 
 function fillWindows(
-  corpus: TokenizedStories,
+  tokens: TokenSource,
   sampler: WindowSampler,
   first: number,
   batch: number,
@@ -194,9 +199,10 @@ function fillWindows(
   ids: Int32Array,
   targets: Int32Array,
 ): void {
+  const window = new Uint16Array(T + 1);
   for (let b = 0; b < batch; b++) {
-    const start = sampler.at(first + b);
-    ids.set(corpus.tokens.subarray(start, start + T), b * T);
-    targets.set(corpus.tokens.subarray(start + 1, start + T + 1), b * T);
+    tokens.read(sampler.at(first + b), window);
+    ids.set(window.subarray(0, T), b * T);
+    targets.set(window.subarray(1), b * T);
   }
 }

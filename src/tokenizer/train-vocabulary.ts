@@ -8,7 +8,8 @@ import { FormatError, OptionError, RuntimeError } from "../engine/errors.ts";
 import { BYTE_ORDER, BYTE_SYMBOLS } from "./byte-symbols.ts";
 import { MAX_VOCAB_SIZE, SPECIAL_TOKENS } from "./vocabulary.ts";
 
-const MIN_VOCAB_SIZE = SPECIAL_TOKENS.length + BYTE_ORDER.length;
+/** The smallest vocabulary: the special tokens and the bytes, without any merge. */
+export const MIN_VOCAB_SIZE = SPECIAL_TOKENS.length + BYTE_ORDER.length;
 /** Exit status of the trainer's process where the library is there but does not load, as on an unknown platform. */
 const NOT_LOADED = 9;
 const BATCH_CHARACTERS = 1 << 20;

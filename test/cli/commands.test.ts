@@ -36,6 +36,7 @@ describe("help", () => {
       "train",
       "--out --preset --config --steps --minutes --batch --accumulate --seq-len --lr --seed --workers --val --resume",
     ],
+    ["prepare", "--out --vocab --tokenizer --separator --field --val-share --sample --seed --overwrite --verify"],
     ["eval", "--data --mode --kernels"],
     [
       "generate",
@@ -54,7 +55,18 @@ describe("help", () => {
 
   test("names the commands, and --version the version", async () => {
     const { stdout } = await works(["--help"]);
-    for (const command of ["train", "eval", "generate", "audit", "info", "import", "export", "bench"])
+    for (const command of [
+      "prepare",
+      "train",
+      "pack",
+      "eval",
+      "generate",
+      "audit",
+      "info",
+      "import",
+      "export",
+      "bench",
+    ])
       expect(stdout).toContain(command);
     const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
     expect((await works(["--version"])).stdout).toBe(`${version}\n`);

@@ -1,0 +1,21 @@
+/** Tokens that can be read at any place, wherever they are kept. */
+export interface TokenSource {
+  /** How many there are. */
+  readonly length: number;
+  /**
+   * Copies the tokens from a place on, as many as the array holds.
+   *
+   * @param from 0..length - into.length.
+   */
+  read(from: number, into: Uint16Array): void;
+}
+
+/** Tokens that are all in memory. */
+export function tokensInMemory(tokens: Uint16Array): TokenSource {
+  return {
+    length: tokens.length,
+    read(from, into) {
+      into.set(tokens.subarray(from, from + into.length));
+    },
+  };
+}
