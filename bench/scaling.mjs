@@ -2,7 +2,7 @@
  * How well do workers share a step? Trains with one worker per core, and beside it with as many processes of one worker
  * each, which share nothing but the machine; what those reach together is the most that the machine gives.
  *
- *   node bench/scaling.mjs [--presets v5,small] [--workers 2] [--rounds 3] [--seconds 20]
+ *   node bench/scaling.mjs [--presets v5,small] [--workers 2] [--rounds 3]
  */
 import { execFile } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -16,7 +16,6 @@ const { values } = parseArgs({
     presets: { type: "string", default: "v5,small" },
     workers: { type: "string", default: String(availableParallelism()) },
     rounds: { type: "string", default: "3" },
-    seconds: { type: "string", default: "20" },
     activations: { type: "string", default: "int8" },
   },
 });
@@ -27,11 +26,17 @@ const config = join(folder, "config.json");
 const run = promisify(execFile);
 writeFileSync(config, JSON.stringify({ activations: values.activations }));
 
+/** Ten to twenty seconds on one core. */
+const STEPS = { tiny: 150, small: 12, v5: 6 };
+// one story to score: that is not what is timed
+const val = join(folder, "val.txt");
+writeFileSync(val, readFileSync(join(root, "data/tinystories-held-out.txt"), "utf8").split("<|endoftext|>")[0]);
+
 /** Tokens a second of a run, from its median step. */
 async function speed(preset, threads, name) {
   const out = join(folder, name);
-  const length = ["--minutes", String(Number(values.seconds) / 60), "--workers", String(threads)];
-  const data = ["data/tinystories.txt", "--val", "data/tinystories-held-out.txt"];
+  const length = ["--steps", String(STEPS[preset]), "--workers", String(threads)];
+  const data = ["data/tinystories.txt", "--val", val];
   await run(
     process.execPath,
     ["dist/cli.js", "train", ...data, "--preset", preset, "--config", config, ...length, "--out", out, "--overwrite"],
