@@ -1,4 +1,5 @@
-// Trains, scores and generates the same in every runtime and asks for the same bits: node test/runtimes/compare.mjs
+// Trains, scores and generates the same in every runtime and asks for the same bits:
+//   node test/runtimes/compare.mjs [int8] [float32]
 // Installs the runtimes (runtimes.mjs); needs a built dist/ (npm run build).
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -66,7 +67,8 @@ function waysOf(name, runtime) {
 }
 
 let different = 0;
-for (const activations of ["float32", "int8"]) {
+const asked = process.argv.slice(2);
+for (const activations of asked.length > 0 ? asked : ["int8", "float32"]) {
   let expected;
   for (const [name, runtime] of Object.entries(runtimes)) {
     const compare = (way) => {
