@@ -86,7 +86,7 @@ describe("prepare", () => {
     expect(hashes(await prepareTo("from-folder", [texts]))).toEqual(expected);
     const patterns = [join(texts, "a.*"), join(texts, "*", "*"), join(texts, "c.json.gz"), join(texts, "b")];
     expect(hashes(await prepareTo("from-patterns", patterns))).toEqual(expected);
-    const story = put(texts, "d.jsonl", records(stories, "story"));
+    const story = put(out("records"), "d.jsonl", records(stories, "story"));
     expect(hashes(await prepareTo("from-field", [story], { field: "story" }))).toEqual(expected);
     const rule = stories.join("\n###\n");
     expect(hashes(await prepareTo("from-line", [put(out("rule"), "r.txt", rule)], { separator: "###" }))).toEqual(
