@@ -63,7 +63,7 @@ Examples:
     .action(async (data: string, flags: Flags) => {
       const { preset, config, seqLen, vocab, json, kernels, ...rest } = flags;
       const progress = new Progress();
-      const interrupt = interruptSignal("stopping after this step");
+      const interrupt = interruptSignal("stopping");
       const result = await train({
         ...rest,
         data,
