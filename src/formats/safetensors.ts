@@ -43,7 +43,7 @@ export interface SafetensorsFile {
 const LENGTH_BYTES = 8;
 /** The reference implementation refuses longer headers. */
 const MAX_HEADER_BYTES = 100_000_000;
-/** The data starts at a multiple of this, so that a mapped or fetched file can be viewed as any typed array. */
+/** The data starts at a multiple of this, so that a file in memory can be read through typed arrays. */
 const DATA_ALIGNMENT = 64;
 const METADATA_KEY = "__metadata__";
 
