@@ -10,6 +10,7 @@ export {
   NotCausalError,
   OptionError,
   RuntimeError,
+  SaveError,
   TextError,
   ThunderboltError,
   WorkerError,

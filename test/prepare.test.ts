@@ -259,8 +259,7 @@ test("a score takes whole stories from a source, also those longer than what is 
     },
     presets.tiny,
     { tokens: tokensInMemory(tokens), bytes: 1000, eos: 3 },
-    "window",
-    (all) => done.push(all),
+    { onProgress: (all) => done.push(all) },
   );
   expect(seen).toEqual(stories);
   expect(done.at(-1)).toBe(tokens.length);

@@ -19,7 +19,7 @@ const BAD_USE = 2;
 const FAILED = 1;
 const INTERRUPTED = 130;
 
-const failures = new Set(["DIVERGED", "UNSUPPORTED_RUNTIME", "DISPOSED", "WORKER_DIED"]);
+const failures = new Set(["DIVERGED", "UNSUPPORTED_RUNTIME", "DISPOSED", "WORKER_DIED", "NOT_SAVED"]);
 
 const program = new Command("thunderbolt")
   .description("Train and run FlashLM v5 Thunderbolt, a matmul-free ternary language model, on CPU.")

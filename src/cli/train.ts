@@ -45,6 +45,12 @@ export function trainCommand(): Command {
     .option(...workersOption)
     .option("--val <text>", "score with this text (default: one story in fifty is held out)")
     .option("--save-every <n>", "steps between saves (default 500)", number)
+    .option("--keep <k>", "states that are kept, in case the last one is damaged (default 2)", number)
+    .option(
+      "--eval-every <n>",
+      "score every so many steps, and keep the model that scores best as best.safetensors",
+      number,
+    )
     .option(
       "--resume",
       "go on with the run in --out, with the same text and settings; the result is that of a run in one piece",
@@ -74,11 +80,7 @@ Examples:
           ...(vocab !== undefined && { vocabSize: vocab }),
         },
         ...optional("kernels", kernelsAsked(kernels)),
-        onProgress: (event) => {
-          // from here on nothing hears a signal, and nothing is lost: Ctrl-C may end the process as usual
-          if (event.kind === "evaluating") interrupt.release();
-          show(progress, event);
-        },
+        onProgress: (event) => show(progress, event),
         signal: interrupt.signal,
       });
       progress.done();
@@ -87,6 +89,11 @@ Examples:
           `trained ${count(result.steps)} steps, ${count(result.tokens)} tokens in ${duration(result.seconds)} (${count(result.tokensPerSecond)} tokens/s)`,
           `train loss ${result.trainLoss.toFixed(3)} nats/token; held-out ${result.valNatsPerToken.toFixed(3)} nats/token, ${result.valBitsPerByte.toFixed(3)} bits/byte`,
           `saved ${flags.out}/model.safetensors, sha256 ${result.sha256}`,
+          ...(result.best
+            ? [
+                `best held-out ${result.best.valBitsPerByte.toFixed(3)} bits/byte after step ${count(result.best.step)}: ${flags.out}/best.safetensors`,
+              ]
+            : []),
         ].join("\n"),
       );
     });
@@ -119,6 +126,14 @@ function show(progress: Progress, event: TrainProgress): void {
       );
       break;
     }
+    case "damaged":
+      progress.say(event.message);
+      break;
+    case "scored":
+      progress.say(
+        `step ${event.step}  held-out ${event.bitsPerByte.toFixed(3)} bits/byte${event.best ? ", the best so far" : ""}`,
+      );
+      break;
     case "evaluating":
       progress.show(`scoring ${count(event.done)} of ${count(event.all)} tokens`, event.done / event.all);
       break;

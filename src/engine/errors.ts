@@ -68,3 +68,10 @@ export class WorkerError extends ThunderboltError {
     super("WORKER_DIED", message, options);
   }
 }
+
+/** A file that could not be written: a full disk, no permission. What was there before is still there. */
+export class SaveError extends ThunderboltError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("NOT_SAVED", message, options);
+  }
+}

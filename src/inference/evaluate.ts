@@ -24,27 +24,37 @@ export interface ScoredText {
   readonly eos: number;
 }
 
+/** How a text is scored. */
+export interface EvaluationOptions {
+  /** Default "window". */
+  readonly mode?: EvaluationMode | undefined;
+  /** Called now and then with the tokens done. */
+  readonly onProgress?: ((tokens: number) => void) | undefined;
+  /** Ends the work: on threads within a story's time, on the calling thread at the next progress. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** Tokens that are handed out at a time; between two hand-outs progress is told. */
 const CHUNK = 65_536;
 
 /**
  * Scores a text, story by story. The sum is taken in the text's order, so it does not depend on who scores what.
  *
- * @param onProgress called now and then with the tokens done.
- * @throws TextError without any token; NotCausalError for mode "stream" of a model with `headNorm: "window"`.
+ * @throws TextError without any token; NotCausalError for mode "stream" of a model with `headNorm: "window"`; the
+ * signal's reason if it comes.
  */
 export async function evaluateTokens(
   score: Scorer,
   { headNorm }: ModelConfig,
   { tokens, bytes, eos }: ScoredText,
-  mode: EvaluationMode = "window",
-  onProgress?: (tokens: number) => void,
+  { mode = "window", onProgress, signal }: EvaluationOptions = {},
 ): Promise<Evaluation> {
   if (tokens.length === 0 || bytes === 0)
     throw new TextError("there is nothing to score; expected a text with at least one story");
   refuseStream(headNorm === "token", mode);
   let nats = 0;
   for (let from = 0; from < tokens.length; ) {
+    signal?.throwIfAborted();
     const ids = wholeStories(tokens, from, eos);
     const starts = [0];
     for (let to = 0; to < ids.length; ) {
@@ -60,7 +70,11 @@ export async function evaluateTokens(
       nats: new Float64Array(sharedBuffer(ids.length * 8)),
       next: new Int32Array(sharedBuffer(4)),
     };
-    await score(job);
+    // to those who take stories it looks as if there were none left
+    const stop = () => Atomics.store(job.next, 0, starts.length);
+    signal?.addEventListener("abort", stop, { once: true });
+    await score(job).finally(() => signal?.removeEventListener("abort", stop));
+    signal?.throwIfAborted();
     for (const nat of job.nats) nats += nat;
     from += ids.length;
     onProgress?.(from);

@@ -136,19 +136,22 @@ export class Model {
    * Scores a text, its stories one by one, by all workers.
    *
    * @throws TextError for an empty text; NotCausalError for mode "stream" of a model with `headNorm: "window"`; WorkerError
-   * when a thread died.
+   * when a thread died; the signal's reason if it comes.
    */
   async evaluate(
     text: string | Uint8Array,
-    options: { mode?: EvaluationMode; onProgress?: (done: number, all: number) => void } = {},
+    options: { mode?: EvaluationMode; onProgress?: (done: number, all: number) => void; signal?: AbortSignal } = {},
   ): Promise<Evaluation> {
     const stories = splitStories(typeof text === "string" ? text : decodeText(text, "text"));
     const { tokens, bytes } = tokenizeStories(stories, this.tokenizer);
     const scored = { tokens: tokensInMemory(tokens), bytes, eos: this.tokenizer.eos };
     const score = (job: ScoringJob) => this.#working.run({ kind: "score", job });
-    return evaluateTokens(score, this.config, scored, options.mode, (done) =>
-      options.onProgress?.(done, tokens.length),
-    );
+    const { mode, signal, onProgress } = options;
+    return evaluateTokens(score, this.config, scored, {
+      mode,
+      signal,
+      onProgress: (done) => onProgress?.(done, tokens.length),
+    });
   }
 
   /** Proves or refutes that no logit depends on later tokens. */

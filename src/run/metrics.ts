@@ -1,5 +1,5 @@
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
-import { writeWhole } from "./write-file.ts";
+import { saving, writeWhole } from "./write-file.ts";
 
 /** A run's metrics.jsonl: a line for each step, and one with the result at the end. */
 export class Metrics {
@@ -9,9 +9,9 @@ export class Metrics {
     this.path = path;
   }
 
-  /** Adds a line. */
+  /** Adds a line. @throws SaveError */
   log(line: object): void {
-    appendFileSync(this.path, `${JSON.stringify(line)}\n`);
+    saving(this.path, () => appendFileSync(this.path, `${JSON.stringify(line)}\n`));
   }
 
   /**

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { SideIndex } from "../corpus/corpus-index.ts";
 import { holdOut } from "../corpus/hold-out.ts";
 import { splitStories } from "../corpus/stories.ts";
 import { type TokenSource, tokensInMemory } from "../corpus/token-source.ts";
@@ -25,8 +26,8 @@ export interface Corpus {
   readonly vocabSize: number;
   readonly training: CorpusSide;
   readonly validation: CorpusSide;
-  /** Changes with the tokens to train on. */
-  readonly sha256: string;
+  /** Change with the tokens to train on, and with those to score with. */
+  readonly sha256: { readonly training: string; readonly validation: string };
   /** Closes what is open. */
   close(): void;
 }
@@ -63,13 +64,14 @@ async function openText({ data, val, vocabSize, tokenizerJson }: CorpusOptions):
   if (held.length === 0) throw nothingToScore(val ?? data);
   if (train.length === 0) throw new TextError(`${data}: the text is too short to hold some of it out; more would do`);
   const tokenizer = Tokenizer.fromJson(tokenizerJson ?? (await trainVocabulary(train, vocabSize)));
-  const { tokens, ...counts } = tokenizeStories(train, tokenizer);
+  const training = inMemory(train, tokenizer);
+  const validation = inMemory(held, tokenizer);
   return {
     tokenizer,
     vocabSize,
-    training: { tokens: tokensInMemory(tokens), ...counts },
-    validation: inMemory(held, tokenizer),
-    sha256: createHash("sha256").update(new Uint8Array(tokens.buffer)).digest("hex"),
+    training,
+    validation,
+    sha256: { training: training.sha256, validation: validation.sha256 },
     close() {},
   };
 }
@@ -87,14 +89,13 @@ async function openFolder({ data, val, vocabGiven, signal }: CorpusOptions): Pro
   await verifyShards(folder, signal);
   const training = new ShardSource(data, index.train);
   const validation = new ShardSource(data, index.val);
+  const given = held && inMemory(held, tokenizer);
   return {
     tokenizer,
     vocabSize,
     training: { ...index.train, tokens: training },
-    validation: held ? inMemory(held, tokenizer) : { ...index.val, tokens: validation },
-    sha256: createHash("sha256")
-      .update(index.train.shards.map((shard) => shard.sha256).join())
-      .digest("hex"),
+    validation: given ?? { ...index.val, tokens: validation },
+    sha256: { training: hashOfShards(index.train), validation: given?.sha256 ?? hashOfShards(index.val) },
     close() {
       training.close();
       validation.close();
@@ -102,9 +103,16 @@ async function openFolder({ data, val, vocabGiven, signal }: CorpusOptions): Pro
   };
 }
 
-function inMemory(stories: readonly string[], tokenizer: Tokenizer): CorpusSide {
+function inMemory(stories: readonly string[], tokenizer: Tokenizer): CorpusSide & { readonly sha256: string } {
   const { tokens, ...counts } = tokenizeStories(stories, tokenizer);
-  return { tokens: tokensInMemory(tokens), ...counts };
+  const sha256 = createHash("sha256").update(new Uint8Array(tokens.buffer)).digest("hex");
+  return { tokens: tokensInMemory(tokens), ...counts, sha256 };
+}
+
+function hashOfShards({ shards }: SideIndex): string {
+  return createHash("sha256")
+    .update(shards.map((shard) => shard.sha256).join())
+    .digest("hex");
 }
 
 function nothingToScore(name: string): TextError {

@@ -1,54 +1,47 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { FormatError, OptionError } from "../engine/errors.ts";
-import { naming } from "../engine/naming.ts";
-import { floatTensor, writeModelFile } from "../formats/model-file.ts";
-import { type Values, valuesOf } from "../formats/parameter-values.ts";
-import { readSafetensors, writeSafetensors } from "../formats/safetensors.ts";
+import { writeModelFile } from "../formats/model-file.ts";
 import type { Learner } from "../train/learner.ts";
+import type { TrainingState } from "../train/training.ts";
 import type { Identity } from "./identity.ts";
 import { Metrics } from "./metrics.ts";
 import { checkOutFolder } from "./out-folder.ts";
+import { readState, type SavedRun, writeState } from "./run-state.ts";
 import { writeWhole } from "./write-file.ts";
 
-const STATE_FORMAT = "thunderbolt-state-1";
-const FILES = ["state.safetensors", "model.safetensors", "tokenizer.json", "metrics.jsonl"];
-
-/** A run that was saved. */
-export interface SavedRun {
-  readonly tokenizerJson: string;
-  readonly identity: Identity;
-  readonly weights: Values;
-  readonly optimizer: { readonly m: Values; readonly v: Values; readonly step: number };
-  readonly progress: RunProgress;
-}
-
-/** How far a run is. */
-export interface RunProgress {
-  /** Steps that it is to have; undefined while a run of some minutes has not fixed them. */
-  readonly steps: number | undefined;
-  /** Minutes that were asked for; undefined where steps were. */
-  readonly minutes: number | undefined;
-  /** Spent in steps. */
-  readonly seconds: number;
-  /** Of the last steps, for the mean that is reported. */
-  readonly losses: readonly number[];
-}
+const STATE = "state.safetensors";
+const MODEL = "model.safetensors";
+const BEST = "best.safetensors";
+const TOKENIZER = "tokenizer.json";
+const METRICS = "metrics.jsonl";
+/** States before the last: state-<step>.safetensors. */
+const EARLIER = /^state-(\d+)\.safetensors$/;
+/** Files that a save was writing when its process died. */
+const UNFINISHED = /^(state|model|best|tokenizer|metrics)\.(safetensors|json|jsonl)\.\d+\.tmp$/;
 
 /**
- * The folder of a training run: model.safetensors, state.safetensors, tokenizer.json and metrics.jsonl. Every file is
- * written whole or not at all, and the state alone is enough to go on.
+ * The folder of a training run: model.safetensors, state.safetensors, tokenizer.json and metrics.jsonl; the states
+ * before the last, and best.safetensors, if asked for. Every file is written whole or not at all, and a state alone is
+ * enough to go on.
  */
 export class RunFolder {
   readonly path: string;
   readonly metrics: Metrics;
+  readonly #keep: number;
+  /** The state that is known to be whole. */
+  #last: { readonly name: string; readonly step: number } | undefined;
 
-  /** @throws OptionError for a path that cannot be a folder. */
-  constructor(path: string) {
+  /**
+   * @param keep how many states are kept, the last included.
+   * @throws OptionError for a path that cannot be a folder.
+   */
+  constructor(path: string, keep = 1) {
     checkOutFolder(path);
     this.path = path;
-    this.metrics = new Metrics(join(path, "metrics.jsonl"));
+    this.metrics = new Metrics(join(path, METRICS));
+    this.#keep = keep;
   }
 
   /** @throws OptionError if there is a run here already. */
@@ -56,7 +49,7 @@ export class RunFolder {
     const [present] = this.#present();
     if (present === undefined) return;
     // one that never came to its first save cannot be continued
-    const goOn = existsSync(this.#state) ? "continue it with --resume, replace" : "replace";
+    const goOn = this.#states().length > 0 ? "continue it with --resume, replace" : "replace";
     throw new OptionError(
       `${this.path} holds a run already (${present}); ${goOn} it with --overwrite, or give another --out`,
     );
@@ -74,84 +67,107 @@ export class RunFolder {
   create(): void {
     mkdirSync(this.path, { recursive: true });
     for (const file of this.#present()) rmSync(join(this.path, file));
+    this.removeUnfinished();
   }
 
-  /** Writes state, model and tokenizer. Gives the SHA-256 of model.safetensors, in hex. */
-  save(learner: Learner, tokenizerJson: string, identity: Identity, progress: RunProgress): string {
-    const { model, shape } = learner.plan;
-    const state = model.parameters.flatMap((parameter) => {
-      const tensor = (values: Float32Array) => floatTensor(parameter.shape, values);
-      return [
-        [`param.${parameter.name}`, tensor(learner.weights(parameter))],
-        [`adam_m.${parameter.name}`, tensor(learner.momentM(parameter))],
-        [`adam_v.${parameter.name}`, tensor(learner.momentV(parameter))],
-      ] as const;
+  /** Removes what a process that died left half written: after many deaths it would fill the disk. */
+  removeUnfinished(): void {
+    for (const name of readdirSync(this.path)) if (UNFINISHED.test(name)) rmSync(join(this.path, name));
+  }
+
+  /**
+   * Writes state, model and tokenizer. Gives the SHA-256 of model.safetensors, in hex.
+   *
+   * @throws SaveError; the last state that was saved is then whole.
+   */
+  save(learner: Learner, tokenizerJson: string, identity: Identity, progress: TrainingState): string {
+    this.#dropEarlier();
+    const state = join(this.path, STATE);
+    const last = this.#last;
+    writeWhole(state, writeState(learner, tokenizerJson, identity, progress), () => {
+      // if the process dies right after this, there is an earlier state to go on from
+      if (this.#keep > 1 && last?.name === STATE && last.step !== learner.step) {
+        renameSync(state, join(this.path, `state-${last.step}.safetensors`));
+      }
     });
-    writeWhole(
-      this.#state,
-      writeSafetensors(state, {
-        format: STATE_FORMAT,
-        config: JSON.stringify(shape.config),
-        tokenizer: tokenizerJson,
-        identity: JSON.stringify(identity),
-        step: String(learner.step),
-        progress: JSON.stringify(progress),
-      }),
-    );
-    const chunks = writeModelFile(
-      shape.config,
-      tokenizerJson,
-      model.parameters,
-      (parameter) => learner.weights(parameter),
-      {
-        step: String(learner.step),
-      },
-    );
-    writeWhole(join(this.path, "model.safetensors"), chunks);
-    writeWhole(join(this.path, "tokenizer.json"), [new TextEncoder().encode(tokenizerJson)]);
+    this.#last = { name: STATE, step: learner.step };
+    const model = modelChunks(learner, tokenizerJson);
+    writeWhole(join(this.path, MODEL), model);
+    writeWhole(join(this.path, TOKENIZER), [new TextEncoder().encode(tokenizerJson)]);
     const hash = createHash("sha256");
-    for (const chunk of chunks) hash.update(chunk);
+    for (const chunk of model) hash.update(chunk);
     return hash.digest("hex");
   }
 
-  /** @throws OptionError without a saved run; FormatError for a damaged one. */
-  load(): SavedRun {
-    const path = this.#state;
-    if (!existsSync(path)) {
+  /** Writes the model as it stands to best.safetensors. @throws SaveError */
+  saveBest(learner: Learner, tokenizerJson: string): void {
+    writeWhole(join(this.path, BEST), modelChunks(learner, tokenizerJson));
+  }
+
+  /**
+   * Reads the last state that is whole.
+   *
+   * @param onDamage told of a state that is not, where there is an earlier one.
+   * @throws OptionError without a saved run; FormatError if all its states are damaged.
+   */
+  load(onDamage?: (message: string) => void): SavedRun {
+    const states = this.#states();
+    const [last, ...earlier] = states;
+    if (last === undefined) {
       const [present] = this.#present();
       const what =
         present === undefined ? "leave --resume out to start one" : "start it again with --overwrite instead";
-      throw new OptionError(`${this.path} holds no run to resume (no state.safetensors); ${what}`);
+      throw new OptionError(`${this.path} holds no run to resume (no ${STATE}); ${what}`);
     }
-    const named =
-      (values: Values): Values =>
-      (parameter) =>
-        naming(path, () => values(parameter));
+    const read = (name: string): SavedRun => {
+      const saved = readState(join(this.path, name));
+      this.#last = { name, step: saved.optimizer.step };
+      return saved;
+    };
     try {
-      const { metadata, tensors } = readSafetensors(readFileSync(path));
-      if (metadata.format !== STATE_FORMAT) throw new FormatError(`its metadata has no "format": "${STATE_FORMAT}"`);
-      const step = Number(metadata.step);
-      if (!Number.isInteger(step) || step < 1) throw new FormatError(`its step is ${metadata.step}`);
-      const { steps, minutes, seconds, losses } = JSON.parse(metadata.progress);
-      return {
-        tokenizerJson: metadata.tokenizer,
-        identity: JSON.parse(metadata.identity),
-        weights: named(valuesOf(tensors, "param.")),
-        optimizer: { m: named(valuesOf(tensors, "adam_m.")), v: named(valuesOf(tensors, "adam_v.")), step },
-        progress: { steps, minutes, seconds, losses },
-      };
-    } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : cause;
-      throw new FormatError(`${path} cannot be resumed: ${reason}; start again with --overwrite`, { cause });
+      return read(last);
+    } catch (error) {
+      for (const name of earlier) {
+        try {
+          const saved = read(name);
+          onDamage?.((error as Error).message.replace(/; start again .*$/, `; going on from ${name} instead`));
+          return saved;
+        } catch (cause) {
+          if (!(cause instanceof FormatError)) throw cause;
+        }
+      }
+      throw error;
     }
   }
 
-  get #state(): string {
-    return join(this.path, "state.safetensors");
+  /** The names of all states, the last one first. */
+  #states(): string[] {
+    const names = existsSync(this.path) ? readdirSync(this.path) : [];
+    const earlier = names.filter((name) => EARLIER.test(name)).sort((a, b) => stepOf(b) - stepOf(a));
+    return [...names.filter((name) => name === STATE), ...earlier];
+  }
+
+  /** Makes room for one more state, but never at the cost of the one that is known to be whole. */
+  #dropEarlier(): void {
+    for (const name of this.#states().slice(Math.max(1, this.#keep - 1))) {
+      if (name !== this.#last?.name) rmSync(join(this.path, name));
+    }
   }
 
   /** What a run has left here. */
   #present(): string[] {
-    return FILES.filter((file) => existsSync(join(this.path, file)));
+    const others = [MODEL, BEST, TOKENIZER, METRICS].filter((file) => existsSync(join(this.path, file)));
+    return [...this.#states(), ...others];
   }
+}
+
+function stepOf(name: string): number {
+  return Number(EARLIER.exec(name)?.[1]);
+}
+
+function modelChunks(learner: Learner, tokenizerJson: string): Uint8Array[] {
+  const { model, shape } = learner.plan;
+  return writeModelFile(shape.config, tokenizerJson, model.parameters, (parameter) => learner.weights(parameter), {
+    step: String(learner.step),
+  });
 }

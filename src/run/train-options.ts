@@ -29,6 +29,13 @@ export interface TrainOptions extends Partial<TrainingSettings> {
   readonly workers?: number;
   /** Steps between saves; default 500. The end is always saved. */
   readonly saveEvery?: number;
+  /**
+   * Steps between scores on the held-out text. The model with the best of them, or the last one if that is better, is
+   * kept as best.safetensors. Default: the end alone is scored, and there is no such file.
+   */
+  readonly evalEvery?: number;
+  /** States that are kept, the last included; default 2. If the last one is damaged, `resume` goes on from another. */
+  readonly keep?: number;
   /** Go on with the run in `out`. */
   readonly resume?: boolean;
   /** Replace the run in `out`. */
@@ -52,6 +59,8 @@ export type TrainProgress =
       readonly stepsBefore: number | undefined;
       readonly steps: number | undefined;
     }
+  /** The last state cannot be read, and the run goes on from an earlier one. */
+  | { readonly kind: "damaged"; readonly message: string }
   | {
       readonly kind: "corpus";
       readonly config: ModelConfig;
@@ -73,6 +82,8 @@ export type TrainProgress =
       readonly seconds: number;
     }
   | { readonly kind: "evaluating"; readonly done: number; readonly all: number }
+  /** With `evalEvery`: a score, and whether it is the best so far. */
+  | { readonly kind: "scored"; readonly step: number; readonly bitsPerByte: number; readonly best: boolean }
   | { readonly kind: "saved"; readonly step: number; readonly sha256: string };
 
 /** How a run ended. */
@@ -87,6 +98,8 @@ export interface TrainResult {
   readonly valBitsPerByte: number;
   readonly valNatsPerToken: number;
   readonly valPerplexity: number;
+  /** With `evalEvery`: the score of best.safetensors. */
+  readonly best?: { readonly step: number; readonly valBitsPerByte: number };
   /** Of model.safetensors. */
   readonly sha256: string;
 }

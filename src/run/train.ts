@@ -1,30 +1,23 @@
 import { availableParallelism } from "node:os";
 import { setImmediate } from "node:timers/promises";
-import type { TokenSource } from "../corpus/token-source.ts";
-import { WindowSampler } from "../corpus/windows.ts";
 import { deriveConfig, presetConfig } from "../engine/config.ts";
-import { OptionError, ThunderboltError, WorkerError } from "../engine/errors.ts";
+import { OptionError, SaveError, WorkerError } from "../engine/errors.ts";
 import { compileKernels } from "../engine/module.ts";
 import { naming } from "../engine/naming.ts";
-import { evaluateTokens } from "../inference/evaluate.ts";
-import { type FillBatch, Learner, StoppedError } from "../train/learner.ts";
-import { learningRate } from "../train/schedule.ts";
-import { deriveSettings, presetSettings, tokensPerStep } from "../train/settings.ts";
-import { Clock } from "./clock.ts";
+import { Learner, StoppedError } from "../train/learner.ts";
+import { deriveSettings, presetSettings } from "../train/settings.ts";
+import { Training } from "../train/training.ts";
 import { crewFor } from "./crew.ts";
 import { checkIdentity, identityOf } from "./identity.ts";
 import { openCorpus } from "./open-corpus.ts";
 import { RunFolder } from "./run-folder.ts";
 import { InterruptedError, lengthAsked, type TrainOptions, type TrainResult, wholeNumber } from "./train-options.ts";
 
-/** Steps over which the reported loss is averaged. */
-const SMOOTHING = 20;
-
 /**
  * Trains a model and saves it: tokenizer, training, score, files.
  *
  * @throws OptionError, ConfigError, TextError, MemoryError before anything is written; InterruptedError when the
- * signal ended the run; WorkerError when a thread died.
+ * signal ended the run; WorkerError when a thread died; SaveError when a file could not be written.
  */
 export async function train(options: TrainOptions): Promise<TrainResult> {
   const { data, val, out, signal } = options;
@@ -33,16 +26,18 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const asked = deriveConfig(presetConfig(preset), options.config ?? {});
   const threads = wholeNumber("workers", options.workers ?? availableParallelism(), 1, 256);
   const saveEvery = wholeNumber("saveEvery", options.saveEvery ?? 500, 1, 1e9);
+  const evalEvery = options.evalEvery === undefined ? undefined : wholeNumber("evalEvery", options.evalEvery, 1, 1e9);
+  const keep = wholeNumber("keep", options.keep ?? 2, 1, 1e6);
   const compiled = compileKernels(options.kernels);
   const { crew, workers } = options.crew ? { crew: options.crew, workers: threads } : crewFor(compiled.set, threads);
   if (options.resume && options.overwrite)
     throw new OptionError("resume and overwrite are both given; give one of them");
-  const folder = new RunFolder(out);
-  const saved = options.resume ? folder.load() : undefined;
+  const folder = new RunFolder(out, keep);
+  const damaged = (message: string) => options.onProgress?.({ kind: "damaged", message });
+  const saved = options.resume ? folder.load(damaged) : undefined;
   // before the work on a long text, not after it
   if (!saved && !options.overwrite) folder.refuseExisting();
   const length = lengthAsked(options, saved && { ...saved.progress, step: saved.optimizer.step });
-  let { steps } = length;
 
   const corpus = await openCorpus({
     data,
@@ -57,10 +52,6 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   });
   const { tokenizer, training, validation } = corpus;
   const config = { ...asked, vocabSize: tokenizer.vocabSize };
-  const sampler = naming(
-    data,
-    () => new WindowSampler({ tokens: training.tokens.length, seqLen: config.seqLen, seed: settings.seed }),
-  );
   const identity = identityOf({ ...asked, vocabSize: corpus.vocabSize }, settings, tokenizer, corpus.sha256);
   if (saved) checkIdentity(saved.identity, identity, out);
   // a signal that came meanwhile is heard now, while nothing has been written
@@ -72,10 +63,24 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const stop = () => learner.stop();
   signal?.addEventListener("abort", stop, { once: true });
   try {
+    const text = {
+      training: training.tokens,
+      validation: { tokens: validation.tokens, bytes: validation.bytes, eos: tokenizer.eos },
+    };
+    const state = { ...saved?.progress, ...length };
+    const run = naming(data, () => new Training(learner, text, settings, state));
     if (saved) {
       learner.restore(saved.weights, saved.optimizer);
+      folder.removeUnfinished();
       folder.metrics.rewind(learner.step);
-      options.onProgress?.({ kind: "resumed", step: learner.step, stepsBefore: saved.progress.steps, steps });
+      // a process that died after it saved the state of its best model had not written that model yet
+      if (saved.progress.best?.step === learner.step) folder.saveBest(learner, tokenizer.json);
+      options.onProgress?.({
+        kind: "resumed",
+        step: learner.step,
+        stepsBefore: saved.progress.steps,
+        steps: length.steps,
+      });
     } else {
       folder.create();
       learner.initialise(settings.seed);
@@ -88,121 +93,78 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       tokens: training.tokens.length,
       workers,
     });
-    const clock = new Clock(saved?.progress.seconds ?? 0);
-    const losses = [...(saved?.progress.losses ?? [])];
-    const mean = () => losses.reduce((a, b) => a + b, 0) / losses.length;
     const save = () => {
-      const progress = { steps, minutes: length.minutes, seconds: clock.seconds, losses };
-      const sha256 = folder.save(learner, tokenizer.json, identity, progress);
+      const sha256 = folder.save(learner, tokenizer.json, identity, run.state);
       lastSaved = learner.step;
       options.onProgress?.({ kind: "saved", step: learner.step, sha256 });
       return sha256;
     };
+    const interrupted = () => {
+      if (lastSaved !== learner.step) save();
+      return new InterruptedError(learner.step, out);
+    };
+    const score = async () => {
+      const evaluation = await run
+        .score(signal, (done, all) => options.onProgress?.({ kind: "evaluating", done, all }))
+        .catch((error) => {
+          throw signal?.aborted ? interrupted() : error;
+        });
+      if (evalEvery === undefined) return evaluation;
+      const { bitsPerByte, natsPerToken } = evaluation;
+      const best = run.state.best?.step === learner.step;
+      options.onProgress?.({ kind: "scored", step: learner.step, bitsPerByte, best });
+      if (best) {
+        // the state first: while it is the last one, the best model can be had from it
+        save();
+        folder.saveBest(learner, tokenizer.json);
+      }
+      return { bitsPerByte, natsPerToken, perplexity: evaluation.perplexity };
+    };
 
-    while (steps === undefined || learner.step < steps) {
-      const step = learner.step;
-      const lr = learningRate({ ...settings, steps: steps ?? Number.POSITIVE_INFINITY }, step);
-      const fill: FillBatch = (micro, ids, targets) =>
-        fillWindows(
-          training.tokens,
-          sampler,
-          (step * settings.accumulate + micro) * settings.batch,
-          settings.batch,
-          config.seqLen,
-          ids,
-          targets,
-        );
-      clock.start();
-      const { loss, gradientNorm } = await learner.update(settings.accumulate, fill, lr, settings).catch((error) => {
-        if (!(error instanceof StoppedError)) throw error;
+    while (!run.ended) {
+      if (run.isScoreDue(evalEvery)) {
+        const { bitsPerByte, natsPerToken } = await score();
+        folder.metrics.log({ step: learner.step, valBitsPerByte: bitsPerByte, valNatsPerToken: natsPerToken });
+      }
+      const report = await run.step().catch((error) => {
         // the signal came in the middle of the step, which is as if it had not begun
-        save();
-        throw new InterruptedError(learner.step, out);
+        throw error instanceof StoppedError ? interrupted() : error;
       });
-      clock.stop();
-      if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
-        throw new ThunderboltError(
-          "DIVERGED",
-          `the loss became ${loss} at step ${step}; a lower --lr than ${settings.lr} would do`,
-        );
-      }
-      if (losses.push(loss) > SMOOTHING) losses.shift();
-      if (steps === undefined)
-        steps = clock.stepsWithin((length.minutes ?? 0) * 60, learner.step, settings.warmupSteps);
-      const tokensPerSecond = tokensPerStep(config, settings) / clock.secondsPerStep;
-      folder.metrics.log({
-        step: learner.step,
-        tokens: learner.step * tokensPerStep(config, settings),
-        seconds: clock.seconds,
-        loss,
-        lr,
-        gradientNorm,
-        tokensPerSecond,
-      });
-      options.onProgress?.({
-        kind: "step",
-        step: learner.step,
-        steps,
-        loss: mean(),
-        lr,
-        gradientNorm,
-        tokensPerSecond,
-        seconds: clock.seconds,
-      });
-      if (signal?.aborted) {
-        save();
-        throw new InterruptedError(learner.step, out);
-      }
-      if (learner.step % saveEvery === 0 && learner.step !== steps) save();
+      const { steps, meanLoss, ...line } = report;
+      folder.metrics.log(line);
+      options.onProgress?.({ kind: "step", ...line, steps, loss: meanLoss });
+      if (signal?.aborted) throw interrupted();
+      if (learner.step % saveEvery === 0 && !run.ended) save();
     }
-    // what is trained is safe before the score, which may take long and cannot be interrupted
+    // what is trained is safe before the score, which may take long
     const sha256 = save();
-    const all = validation.tokens.length;
-    const scored = (done: number) => options.onProgress?.({ kind: "evaluating", done, all });
-    scored(0);
-    const text = { tokens: validation.tokens, bytes: validation.bytes, eos: tokenizer.eos };
-    const score = await evaluateTokens((job) => learner.score(job), config, text, "window", scored);
-    const tokens = learner.step * tokensPerStep(config, settings);
+    const { bitsPerByte, natsPerToken, perplexity } = await score();
+    const { seconds, best } = run.state;
     const result: TrainResult = {
       steps: learner.step,
-      tokens,
-      seconds: clock.seconds,
-      tokensPerSecond: tokens / clock.seconds,
-      trainLoss: mean(),
-      valBitsPerByte: score.bitsPerByte,
-      valNatsPerToken: score.natsPerToken,
-      valPerplexity: score.perplexity,
+      tokens: run.tokens,
+      seconds,
+      tokensPerSecond: run.tokens / seconds,
+      trainLoss: run.meanLoss,
+      valBitsPerByte: bitsPerByte,
+      valNatsPerToken: natsPerToken,
+      valPerplexity: perplexity,
+      ...(evalEvery !== undefined && best && { best: { step: best.step, valBitsPerByte: best.bitsPerByte } }),
       sha256,
     };
     folder.metrics.log(result);
     return result;
   } catch (error) {
-    if (!(error instanceof WorkerError)) throw error;
+    if (!(error instanceof WorkerError || error instanceof SaveError)) throw error;
     const rest =
       lastSaved === undefined
         ? "nothing was saved yet"
         : `step ${lastSaved} is saved in ${out}, --resume goes on from it`;
-    throw new WorkerError(`${error.message}; ${rest}`, { cause: error });
+    const Kind = error instanceof WorkerError ? WorkerError : SaveError;
+    throw new Kind(`${error.message}; ${rest}`, { cause: error });
   } finally {
     signal?.removeEventListener("abort", stop);
     await learner.close();
     corpus.close();
-  }
-}
-
-function fillWindows(
-  tokens: TokenSource,
-  sampler: WindowSampler,
-  first: number,
-  batch: number,
-  T: number,
-  ids: Int32Array,
-  targets: Int32Array,
-): void {
-  const window = new Uint16Array(T + 1);
-  for (let b = 0; b < batch; b++) {
-    tokens.read(sampler.at(first + b), window);
-    ids.set(window.subarray(0, T), b * T);
-    targets.set(window.subarray(1), b * T);
   }
 }
