@@ -17,20 +17,25 @@ export class Metrics {
   /**
    * Takes the file back to where it was after a step: a run goes on from its last save, and the steps after that come
    * again. A line that a crash cut short goes too, and the result of an earlier end.
+   *
+   * @param scored the last step whose score the run knows of.
    */
-  rewind(step: number): void {
+  rewind(step: number, scored = 0): void {
     if (!existsSync(this.path)) return;
-    const lines = readFileSync(this.path, "utf8").split("\n");
-    const kept = lines.filter((line) => stepOf(line) <= step);
-    writeWhole(this.path, [new TextEncoder().encode(kept.map((line) => `${line}\n`).join(""))]);
+    const lines = readFileSync(this.path, "utf8")
+      .split("\n")
+      .map((text) => ({ text, ...stepAndKind(text) }));
+    const kept = lines.filter((line) => line.step <= (line.isScore ? scored : step));
+    writeWhole(this.path, [new TextEncoder().encode(kept.map(({ text }) => `${text}\n`).join(""))]);
   }
 }
 
-/** The step that a line is about, or NaN. */
-function stepOf(line: string): number {
+/** The step that a line is about, or NaN, and whether it tells its score. */
+function stepAndKind(line: string): { readonly step: number; readonly isScore: boolean } {
   try {
-    return Number(JSON.parse(line).step);
+    const { step, valBitsPerByte } = JSON.parse(line);
+    return { step: Number(step), isScore: valBitsPerByte !== undefined };
   } catch {
-    return Number.NaN;
+    return { step: Number.NaN, isScore: false };
   }
 }

@@ -81,12 +81,13 @@ export class RunFolder {
    * @throws SaveError; the last state that was saved is then whole.
    */
   save(learner: Learner, tokenizerJson: string, identity: Identity, progress: TrainingState): string {
-    this.#dropEarlier();
     const state = join(this.path, STATE);
     const last = this.#last;
+    const further = last?.step !== learner.step;
+    if (further) this.#dropEarlier();
     writeWhole(state, writeState(learner, tokenizerJson, identity, progress), () => {
       // if the process dies right after this, there is an earlier state to go on from
-      if (this.#keep > 1 && last?.name === STATE && last.step !== learner.step) {
+      if (this.#keep > 1 && last?.name === STATE && further) {
         renameSync(state, join(this.path, `state-${last.step}.safetensors`));
       }
     });

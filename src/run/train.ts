@@ -4,6 +4,7 @@ import { deriveConfig, presetConfig } from "../engine/config.ts";
 import { OptionError, SaveError, WorkerError } from "../engine/errors.ts";
 import { compileKernels } from "../engine/module.ts";
 import { naming } from "../engine/naming.ts";
+import type { Evaluation } from "../inference/evaluate.ts";
 import { Learner, StoppedError } from "../train/learner.ts";
 import { deriveSettings, presetSettings } from "../train/settings.ts";
 import { Training } from "../train/training.ts";
@@ -72,7 +73,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     if (saved) {
       learner.restore(saved.weights, saved.optimizer);
       folder.removeUnfinished();
-      folder.metrics.rewind(learner.step);
+      folder.metrics.rewind(learner.step, saved.progress.scored);
       // a process that died after it saved the state of its best model had not written that model yet
       if (saved.progress.best?.step === learner.step) folder.saveBest(learner, tokenizer.json);
       options.onProgress?.({
@@ -103,29 +104,30 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       if (lastSaved !== learner.step) save();
       return new InterruptedError(learner.step, out);
     };
-    const score = async () => {
-      const evaluation = await run
+    const score = () =>
+      run
         .score(signal, (done, all) => options.onProgress?.({ kind: "evaluating", done, all }))
         .catch((error) => {
           throw signal?.aborted ? interrupted() : error;
         });
-      if (evalEvery === undefined) return evaluation;
-      const { bitsPerByte, natsPerToken } = evaluation;
+    const keepIfBest = ({ bitsPerByte }: Evaluation) => {
       const best = run.state.best?.step === learner.step;
       options.onProgress?.({ kind: "scored", step: learner.step, bitsPerByte, best });
-      if (best) {
-        // the state first: while it is the last one, the best model can be had from it
-        save();
-        folder.saveBest(learner, tokenizer.json);
-      }
-      return { bitsPerByte, natsPerToken, perplexity: evaluation.perplexity };
+      if (!best) return;
+      // the state first: while it is the last one, the best model can be had from it
+      save();
+      folder.saveBest(learner, tokenizer.json);
     };
 
     while (!run.ended) {
       if (run.isScoreDue(evalEvery)) {
-        const { bitsPerByte, natsPerToken } = await score();
+        const evaluation = await score();
+        const { bitsPerByte, natsPerToken } = evaluation;
+        // before the state that says that it is done
         folder.metrics.log({ step: learner.step, valBitsPerByte: bitsPerByte, valNatsPerToken: natsPerToken });
+        keepIfBest(evaluation);
       }
+      if (learner.step > 0 && learner.step % saveEvery === 0 && lastSaved !== learner.step) save();
       const report = await run.step().catch((error) => {
         // the signal came in the middle of the step, which is as if it had not begun
         throw error instanceof StoppedError ? interrupted() : error;
@@ -134,11 +136,11 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       folder.metrics.log(line);
       options.onProgress?.({ kind: "step", ...line, steps, loss: meanLoss });
       if (signal?.aborted) throw interrupted();
-      if (learner.step % saveEvery === 0 && !run.ended) save();
     }
     // what is trained is safe before the score, which may take long
     const sha256 = save();
-    const { bitsPerByte, natsPerToken, perplexity } = await score();
+    const evaluation = await score();
+    if (evalEvery !== undefined) keepIfBest(evaluation);
     const { seconds, best } = run.state;
     const result: TrainResult = {
       steps: learner.step,
@@ -146,9 +148,9 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       seconds,
       tokensPerSecond: run.tokens / seconds,
       trainLoss: run.meanLoss,
-      valBitsPerByte: bitsPerByte,
-      valNatsPerToken: natsPerToken,
-      valPerplexity: perplexity,
+      valBitsPerByte: evaluation.bitsPerByte,
+      valNatsPerToken: evaluation.natsPerToken,
+      valPerplexity: evaluation.perplexity,
       ...(evalEvery !== undefined && best && { best: { step: best.step, valBitsPerByte: best.bitsPerByte } }),
       sha256,
     };
