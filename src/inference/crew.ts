@@ -1,5 +1,5 @@
 import { type Crew, type CrewFactory, type CrewJob, inPlaceCrew, type ShareRunner } from "../engine/crew.ts";
-import { instantiateKernels } from "../engine/module.ts";
+import { instantiateKernels } from "../engine/instance.ts";
 import { type GeneratedText, type GenerationJob, generateShare } from "./generate-batch.ts";
 import { type InferenceShape, planInference } from "./inference-plan.ts";
 import { Runner } from "./runner.ts";

@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { FormatError, OptionError } from "../engine/errors.ts";
 import { compileKernels } from "../engine/module.ts";
 import { naming } from "../engine/naming.ts";
+import { wholeNumber } from "../engine/whole-number.ts";
 import { type LoadOptions, Model } from "../inference/model.ts";
 import { crewFor } from "./crew.ts";
-import { wholeNumber } from "./train-options.ts";
 
 /** A model file that has been read. */
 export interface ModelBytes {

@@ -6,6 +6,7 @@ import { deriveConfig, presetConfig } from "../engine/config.ts";
 import { OptionError, ThunderboltError, WorkerError } from "../engine/errors.ts";
 import { compileKernels } from "../engine/module.ts";
 import { naming } from "../engine/naming.ts";
+import { wholeNumber } from "../engine/whole-number.ts";
 import { evaluateTokens } from "../inference/evaluate.ts";
 import { type FillBatch, Learner, StoppedError } from "../train/learner.ts";
 import { learningRate } from "../train/schedule.ts";
@@ -15,7 +16,7 @@ import { crewFor } from "./crew.ts";
 import { checkIdentity, identityOf } from "./identity.ts";
 import { openCorpus } from "./open-corpus.ts";
 import { RunFolder } from "./run-folder.ts";
-import { InterruptedError, lengthAsked, type TrainOptions, type TrainResult, wholeNumber } from "./train-options.ts";
+import { InterruptedError, lengthAsked, type TrainOptions, type TrainResult } from "./train-options.ts";
 
 /** Steps over which the reported loss is averaged. */
 const SMOOTHING = 20;
