@@ -29,15 +29,16 @@ export function compileKernels(name?: string): CompiledKernels {
 }
 
 /**
- * Takes kernels that the caller has compiled, for hosts that compile nothing while they run. Which set they are shows
- * in the memory that they take; `relaxed` passes for `simd`, of which it has the results, or is refused.
+ * Takes kernels from the caller, compiled or not, for hosts that compile nothing while they run. Which set they are
+ * shows in the memory that they take; `relaxed` passes for `simd`, of which it has the results.
  *
- * @throws OptionError for another module, and for one whose memory or sums this runtime does not get right.
+ * @throws OptionError for another module, and for one that this runtime does not run, or not rightly.
  */
-export function adoptKernels(module: WebAssembly.Module): CompiledKernels {
+export function adoptKernels(wasm: WebAssembly.Module | Uint8Array): CompiledKernels {
   let reason: unknown;
   for (const set of ["single", "simd"] as const) {
     try {
+      const module = wasm instanceof WebAssembly.Module ? wasm : new WebAssembly.Module(wasm.slice());
       const memory = createMemory(set, 1);
       const kernels = instantiateKernels({ set, module }, memory);
       if (sumsAreExact(sumsOf(kernels, memory))) return { set, module };
