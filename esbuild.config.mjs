@@ -1,10 +1,17 @@
-// Bundles src/ into dist/: the library, the command, and the worker that the pool starts.
-import { rm } from "node:fs/promises";
+// Bundles src/ into dist/: the library for Node and for everywhere else, the command, the workers of both; and the
+// kernels' modules, for hosts that must be given them.
+import { copyFile, rm } from "node:fs/promises";
 import { build } from "esbuild";
 
 await rm("dist", { recursive: true, force: true });
 await build({
-  entryPoints: { index: "src/index.ts", cli: "src/cli/main.ts", worker: "src/workers/piscina-worker.ts" },
+  entryPoints: {
+    index: "src/index.ts",
+    portable: "src/portable.ts",
+    cli: "src/cli/main.ts",
+    worker: "src/workers/piscina-worker.ts",
+    "web-worker": "src/workers/web-worker.ts",
+  },
   outdir: "dist",
   bundle: true,
   splitting: true,
@@ -12,5 +19,5 @@ await build({
   platform: "node",
   target: "node20",
   packages: "external",
-  sourcemap: true,
 });
+for (const module of ["simd", "relaxed", "single"]) await copyFile(`wasm-build/${module}.wasm`, `dist/${module}.wasm`);

@@ -1,41 +1,24 @@
 /** thunderbolt-lm: train and run a matmul-free ternary language model on CPU. */
-import { type LoadOptions, Model } from "./inference/model.ts";
-import { openModel } from "./run/open-model.ts";
+import { type LoadOptions, loadOn } from "./inference/load.ts";
+import type { Model } from "./inference/model.ts";
+import type { ByteSource } from "./inference/source.ts";
+import { crewFor } from "./run/crew.ts";
+import { readSourceOrPath } from "./run/open-model.ts";
 
-export { type ModelConfig, type Preset, parseConfig, presets } from "./engine/config.ts";
-export {
-  ConfigError,
-  FormatError,
-  MemoryError,
-  NotCausalError,
-  OptionError,
-  RuntimeError,
-  SaveError,
-  TextError,
-  ThunderboltError,
-  WorkerError,
-} from "./engine/errors.ts";
-export type { Audit } from "./inference/audit.ts";
-export type { FinishReason, Piece } from "./inference/continuation.ts";
-export type { Evaluation } from "./inference/evaluate.ts";
-export type { GenerateOptions } from "./inference/generate.ts";
-export type { BatchOptions, BatchPiece, GeneratedText } from "./inference/generate-batch.ts";
-export { type LoadOptions, Model } from "./inference/model.ts";
-export type { SamplingOptions } from "./inference/sampler.ts";
-export type { EvaluationMode } from "./inference/scoring.ts";
-export type { Session } from "./inference/session.ts";
+export * from "./portable.ts";
 export { prepare } from "./run/prepare.ts";
 export type { PrepareOptions, PrepareProgress, PrepareResult } from "./run/prepare-options.ts";
 export { train } from "./run/train.ts";
 export { InterruptedError, type TrainOptions, type TrainProgress, type TrainResult } from "./run/train-options.ts";
-export { Tokenizer } from "./tokenizer/tokenizer.ts";
 
 /**
- * Opens a model: the path of a run folder or a file, or the bytes of a file.
+ * Loads a model: from the path of a run folder or a file, an address, a Response, a Blob, or the bytes of its file.
+ * Several workers are threads. In a browser the path is an address, and several workers need a page that is
+ * cross-origin isolated.
  *
- * @throws OptionError for a path with no model; FormatError for a damaged file; MemoryError for one too large.
+ * @throws OptionError for an option or a source that cannot be used; FormatError for a damaged file; MemoryError for a
+ * model too large; RuntimeError without WebAssembly SIMD; the signal's reason if it comes.
  */
-export async function loadModel(source: string | Uint8Array | ArrayBuffer, options: LoadOptions = {}): Promise<Model> {
-  if (typeof source === "string") return openModel(source, options);
-  return Model.fromBytes(source instanceof Uint8Array ? source : new Uint8Array(source), options);
+export function loadModel(source: ByteSource, options?: LoadOptions): Promise<Model> {
+  return loadOn({ read: readSourceOrPath, crewFor }, source, options);
 }

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { deriveConfig, parseConfig, presets } from "../src/engine/config.ts";
 import { ConfigError, MemoryError, OptionError } from "../src/engine/errors.ts";
-import { compileKernels, createMemory, instantiateKernels } from "../src/engine/module.ts";
+import { createMemory, instantiateKernels } from "../src/engine/instance.ts";
+import { compileKernels } from "../src/engine/module.ts";
 import { countParameters } from "../src/engine/parameters.ts";
 import { planTraining } from "../src/train/plan.ts";
 

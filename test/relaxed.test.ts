@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { OptionError, RuntimeError } from "../src/engine/errors.ts";
-import { compileKernels, createMemory, instantiateKernels, whyNotRelaxed } from "../src/engine/module.ts";
+import { createMemory, instantiateKernels } from "../src/engine/instance.ts";
+import { compileKernels, whyNotRelaxed } from "../src/engine/module.ts";
 import { type RelaxedHost, relaxedObstacle, type Sums, sumsAreExact, sumsOf } from "../src/engine/relaxed.ts";
 import { revectorize } from "../src/run/revectorize.ts";
 

@@ -1,7 +1,7 @@
 // Compiles assembly/ for every target of asconfig.json and writes, beside itself,
 //   <module>.wasm, .wat, .d.ts   a module, its text and the types of its exports
 //   kernels.ts                   the types of the exports of the modules that ship, as an interface
-//   embedded.ts                  those modules as base64, so that no host has to find a file
+//   embedded.ts                  those modules as base64, so that no host has to find a file, and what makes `simd` `single`
 //   layout.ts                    the field names of the records in assembly/model/layout.ts
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
@@ -34,13 +34,19 @@ for (const [name, [entry, target]] of Object.entries(modules)) {
   await rm(`${out}.js`); // the bindings' loader; the engine instantiates by itself and wants only the types
 }
 
-const binaries = await Promise.all(
-  shipped.map(async (name) => `  ${name}: "${await readFile(`wasm-build/${name}.wasm`, "base64")}",`),
-);
-const sets = shipped.map((name) => `"${name}"`).join(" | ");
+const [simd, relaxed, single] = await Promise.all(shipped.map((name) => readFile(`wasm-build/${name}.wasm`)));
+// `single` differs from `simd` in the flags of its memory alone: the host sets them, and carries two modules
+const memoryFlags = simd.findIndex((byte, at) => byte !== single[at]);
+if (!single.equals(simd.with(memoryFlags, single[memoryFlags]))) throw new Error("single is more than simd unshared");
 await writeFile(
   "wasm-build/embedded.ts",
-  `export const embedded: Readonly<Record<${sets}, string>> = {\n${binaries.join("\n")}\n};\n`,
+  `export const embedded = {
+  simd: "${simd.toString("base64")}",
+  relaxed: "${relaxed.toString("base64")}",
+};
+
+export const memoryFlags = ${memoryFlags};
+`,
 );
 
 const [, exports] = /declare namespace __AdaptedExports \{\n(.*?)\n\}/s.exec(

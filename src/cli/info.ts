@@ -2,8 +2,9 @@ import { createHash } from "node:crypto";
 import { Command } from "commander";
 import { compileKernels, whyNotRelaxed } from "../engine/module.ts";
 import { countParameters, parameterTable } from "../engine/parameters.ts";
+import { Model } from "../inference/model.ts";
 import { readModelFile } from "../inference/open-file.ts";
-import { modelOf, readModelBytes } from "../run/open-model.ts";
+import { readModelBytes } from "../run/open-model.ts";
 import { kernelsAsked, kernelsOption } from "./options.ts";
 import { count, printResult } from "./output.ts";
 
@@ -19,7 +20,7 @@ export function infoCommand(): Command {
       const kernels = kernelsAsked(flags.kernels);
       const { file, bytes } = readModelBytes(path);
       // only what also loads is described: every tensor is there, in its shape, finite, and the tokenizer fits
-      modelOf({ file, bytes }, { kernels }).dispose();
+      Model.fromBytes(bytes, { name: file, kernels }).dispose();
       const { config, metadata } = readModelFile(bytes, file);
       const info = {
         file,

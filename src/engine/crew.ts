@@ -1,4 +1,4 @@
-import type { CompiledKernels } from "./module.ts";
+import type { CompiledKernels } from "./instance.ts";
 
 /** What a worker must know to take part in a job: everything else it computes from this. */
 export interface CrewJob<

@@ -1,7 +1,7 @@
 import * as layout from "../../wasm-build/layout.ts";
 import type { Arena } from "./arena.ts";
 import type { ModelConfig } from "./config.ts";
-import type { Kernels } from "./module.ts";
+import type { Kernels } from "./instance.ts";
 import { type Parameter, parameterTable, ternaryNames } from "./parameters.ts";
 import { type RecordValues, recordBytes, writeRecord } from "./records.ts";
 

@@ -1,24 +1,12 @@
-import { instantiateSync } from "@assemblyscript/loader";
-import { embedded } from "../../wasm-build/embedded.ts";
-import type { Kernels } from "../../wasm-build/kernels.ts";
+import { embedded, memoryFlags } from "../../wasm-build/embedded.ts";
 import { OptionError, RuntimeError } from "./errors.ts";
-import { relaxedObstacle, sumsOf } from "./relaxed.ts";
+import { type CompiledKernels, createMemory, instantiateKernels, type KernelSet } from "./instance.ts";
+import { relaxedObstacle, sumsAreExact, sumsOf } from "./relaxed.ts";
 
-/** The exports of the module, typed as the compiler describes them. Addresses come back signed: use `>>> 0`. */
-export type { Kernels };
+/** The bit of a memory's limits that says that threads share it (WebAssembly, threads: limits). */
+const SHARED = 2;
 
-/**
- * `simd`: SIMD128 and a memory that workers can share. `relaxed`: the same with relaxed SIMD, to the same bits.
- * `single`: the kernels of `simd` for hosts without shared memory.
- */
-export type KernelSet = keyof typeof embedded;
-
-/** A compiled module, ready to be instantiated on any number of memories and threads. */
-export interface CompiledKernels {
-  readonly set: KernelSet;
-  readonly module: WebAssembly.Module;
-}
-
+const sets: readonly KernelSet[] = ["simd", "relaxed", "single"];
 const compiled = new Map<KernelSet, CompiledKernels>();
 let whyNot: { readonly relaxed: string | undefined } | undefined;
 
@@ -38,6 +26,28 @@ export function compileKernels(name?: string): CompiledKernels {
     );
   }
   return compileSet(set);
+}
+
+/**
+ * Takes kernels from the caller, compiled or not, for hosts that compile nothing while they run. Which set they are
+ * shows in the memory that they take; `relaxed` passes for `simd`, of which it has the results.
+ *
+ * @throws OptionError for another module, and for one that this runtime does not run, or not rightly.
+ */
+export function adoptKernels(wasm: WebAssembly.Module | Uint8Array): CompiledKernels {
+  let reason: unknown;
+  for (const set of ["single", "simd"] as const) {
+    try {
+      const module = wasm instanceof WebAssembly.Module ? wasm : new WebAssembly.Module(wasm.slice());
+      const memory = createMemory(set, 1);
+      const kernels = instantiateKernels({ set, module }, memory);
+      if (sumsAreExact(sumsOf(kernels, memory))) return { set, module };
+      reason = "its sums are wrong in this runtime";
+    } catch (error) {
+      reason = error instanceof Error ? error.message : error;
+    }
+  }
+  throw new OptionError(`wasm does not run here (${reason}); expected thunderbolt-lm/single.wasm or simd.wasm`);
 }
 
 /** Why the kernels `relaxed` cannot run here; undefined if they can. Found out once per thread, by trying. */
@@ -72,28 +82,14 @@ function compileSet(set: KernelSet): CompiledKernels {
   return kernels;
 }
 
+/** The module's bytes. `single` is `simd` with another kind of memory (wasm-build/build.mjs). */
 function bytesOf(set: KernelSet): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(atob(embedded[set]), (character) => character.charCodeAt(0));
-}
-
-/** A memory of exactly `pages` pages, shared if the kernels can share it. */
-export function createMemory(set: KernelSet, pages: number): WebAssembly.Memory {
-  try {
-    return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: set !== "single" });
-  } catch (cause) {
-    const size = (pages / 16).toFixed(0);
-    throw new RuntimeError(
-      `this machine did not give ${size} MiB of memory; a smaller batch, sequence or model would do`,
-      { cause },
-    );
-  }
-}
-
-/** Instantiates kernels on a memory. */
-export function instantiateKernels({ module }: CompiledKernels, memory: WebAssembly.Memory): Kernels {
-  // raw exports: the loader's wrappers would double the cost of a call
-  const { instance } = instantiateSync(module, { env: { memory } });
-  return instance.exports as unknown as Kernels;
+  const binary = atob(embedded[set === "single" ? "simd" : set]);
+  const bytes = new Uint8Array(binary.length);
+  // eight times as fast as Uint8Array.from
+  for (let i = 0; i < bytes.length; i++) bytes[i] = binary.charCodeAt(i);
+  if (set === "single") bytes[memoryFlags] &= ~SHARED;
+  return bytes;
 }
 
 function bestSet(): KernelSet {
@@ -102,12 +98,9 @@ function bestSet(): KernelSet {
 }
 
 function setOf(name: string): KernelSet {
-  if (isSet(name)) return name;
-  throw new OptionError(`unknown kernels "${name}"; known: ${Object.keys(embedded).join(", ")}`);
-}
-
-function isSet(name: string): name is KernelSet {
-  return Object.hasOwn(embedded, name);
+  const set = sets.find((one) => one === name);
+  if (set === undefined) throw new OptionError(`unknown kernels "${name}"; known: ${sets.join(", ")}`);
+  return set;
 }
 
 // a browser has no `process`; Deno and Bun name a V8 too

@@ -1,5 +1,5 @@
+import type { Kernels } from "./instance.ts";
 import { type ModelPlan, type PlacedParameter, ROW_GROUP } from "./model-plan.ts";
-import type { Kernels } from "./module.ts";
 
 /** The sum of |W| of a matrix: those of its groups of 16 rows, in order, as the optimiser leaves them. */
 function absoluteSum(kernels: Kernels, { address, rows, columns }: PlacedParameter): number {

@@ -1,7 +1,7 @@
 import * as layout from "../../wasm-build/layout.ts";
 import type { Arena } from "./arena.ts";
+import type { Kernels } from "./instance.ts";
 import type { ModelPlan } from "./model-plan.ts";
-import type { Kernels } from "./module.ts";
 import { type RecordValues, recordBytes, writeRecord } from "./records.ts";
 
 /** Tokens whose logits exist at once outside of training. */

@@ -1,5 +1,5 @@
 import { type Crew, type CrewFactory, type CrewJob, inPlaceCrew, type ShareRunner } from "../engine/crew.ts";
-import { instantiateKernels } from "../engine/module.ts";
+import { instantiateKernels } from "../engine/instance.ts";
 import { type GeneratedText, type GenerationJob, generateShare } from "./generate-batch.ts";
 import { type InferenceShape, planInference } from "./inference-plan.ts";
 import { Runner } from "./runner.ts";
@@ -27,10 +27,10 @@ export function inferenceShares({
 }: InferenceJob): ShareRunner<InferencePhase, InferenceResult> {
   const kernels = instantiateKernels(compiled, memory);
   const { model, workspaces } = planInference(kernels, shape);
-  return ({ phase, worker }) => {
+  return async ({ phase, worker }) => {
     const runner = new Runner(kernels, memory, model, workspaces[worker]);
     if (phase.kind === "generate") return generateShare(runner, phase.job, shape.workers);
-    scoreStories(runner, phase.job);
+    await scoreStories(runner, phase.job);
     return [];
   };
 }

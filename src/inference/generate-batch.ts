@@ -1,7 +1,8 @@
 import { OptionError } from "../engine/errors.ts";
+import { sharedTurns } from "../engine/turns.ts";
 import { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { Continuation, type ContinuationOptions, type FinishReason, type Piece } from "./continuation.ts";
-import type { GenerateOptions } from "./generate.ts";
+import { type GenerateOptions, readPrompt } from "./generate.ts";
 import type { Runner } from "./runner.ts";
 import { Session } from "./session.ts";
 
@@ -67,6 +68,7 @@ export async function* generateTogether(
   { signal, places = runner.batch }: { readonly signal?: AbortSignal; readonly places?: number } = {},
 ): AsyncGenerator<BatchPiece, void, undefined> {
   const waiting = requests[Symbol.iterator]();
+  const turn = sharedTurns();
   let joined = 0;
   let prompt: { readonly ids: readonly number[]; readonly session: Session } | undefined;
   let active: { readonly index: number; readonly session: Session; readonly continuation: Continuation }[] = [];
@@ -79,11 +81,12 @@ export async function* generateTogether(
       if (prompt?.ids !== ids) {
         prompt = { ids, session: new Session(runner) };
         // a story begins after the end of another
-        prompt.session.append([tokenizer.eos, ...ids]);
+        await readPrompt(prompt.session, runner, [tokenizer.eos, ...ids], signal);
       }
       active.push({ index: joined++, session: prompt.session.clone(), continuation });
     }
     if (active.length === 0) return;
+    await turn();
     signal?.throwIfAborted();
     for (const { index, session, continuation } of active) {
       const piece = continuation.step(session.logits);

@@ -1,3 +1,4 @@
+import { sharedTurns } from "../engine/turns.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { Continuation, type ContinuationOptions, type Piece } from "./continuation.ts";
 import type { Runner } from "./runner.ts";
@@ -7,6 +8,25 @@ import type { Session } from "./session.ts";
 export interface GenerateOptions extends ContinuationOptions {
   /** Ends the generation with the signal's reason. */
   readonly signal?: AbortSignal;
+}
+
+/**
+ * Reads a prompt into a session, a stretch at a time: a long one leaves the thread to others now and then.
+ *
+ * @throws the signal's reason if it comes; OptionError for an id outside 0..vocabSize-1.
+ */
+export async function readPrompt(
+  session: Session,
+  { capacity }: Runner,
+  ids: readonly number[],
+  signal?: AbortSignal,
+): Promise<void> {
+  const turn = sharedTurns();
+  for (let from = 0; from < ids.length; from += capacity) {
+    signal?.throwIfAborted();
+    session.append(ids.slice(from, from + capacity));
+    await turn();
+  }
 }
 
 /**
@@ -23,7 +43,9 @@ export async function* generateFrom(
   options: GenerateOptions,
 ): AsyncGenerator<Piece, void, undefined> {
   const continuation = new Continuation(runner, tokenizer, context, options);
+  const turn = sharedTurns();
   for (;;) {
+    await turn();
     options.signal?.throwIfAborted();
     const piece = continuation.step(session.logits);
     if (piece.text !== "" || continuation.ended) yield piece;

@@ -3,13 +3,15 @@ import { tokensInMemory } from "../corpus/token-source.ts";
 import { tokenizeStories } from "../corpus/tokens.ts";
 import type { ModelConfig } from "../engine/config.ts";
 import { ThunderboltError } from "../engine/errors.ts";
-import { type CompiledKernels, compileKernels } from "../engine/module.ts";
+import type { CompiledKernels } from "../engine/instance.ts";
+import { compileKernels } from "../engine/module.ts";
+import { naming } from "../engine/naming.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { type Audit, auditCausality } from "./audit.ts";
 import { Continuation, type Piece } from "./continuation.ts";
 import { type InferenceCrew, type InferenceCrewFactory, inferenceInPlace } from "./crew.ts";
 import { type Evaluation, evaluateTokens } from "./evaluate.ts";
-import { type GenerateOptions, generateFrom } from "./generate.ts";
+import { type GenerateOptions, generateFrom, readPrompt } from "./generate.ts";
 import {
   type BatchOptions,
   type BatchPiece,
@@ -23,16 +25,16 @@ import { Runner } from "./runner.ts";
 import { type EvaluationMode, type ScoringJob, sharedBuffer } from "./scoring.ts";
 import { Session } from "./session.ts";
 
-/** How a model is opened. */
-export interface LoadOptions {
-  /** Which kernels to run: "simd", "relaxed" or "single"; by default the best that this runtime offers. */
-  readonly kernels?: string;
+/** How a model is made of the bytes of its file. */
+export interface ModelOptions {
+  /** Which kernels to run, by name or compiled; by default the best that this runtime offers. */
+  readonly kernels?: string | CompiledKernels | undefined;
   /** What messages call the file. */
   readonly name?: string;
   /** Threads for scores and for many texts at once, with `crew`; default 1. The results do not depend on it. */
   readonly workers?: number;
   /** Who those are; by default the calling thread alone. */
-  readonly crew?: InferenceCrewFactory;
+  readonly crew?: InferenceCrewFactory | undefined;
 }
 
 /** A trained model: text in, text and scores out. Uses no Node API. */
@@ -60,11 +62,13 @@ export class Model {
    *
    * @throws FormatError for a damaged file; MemoryError for a model too large; RuntimeError without WebAssembly SIMD.
    */
-  static fromBytes(bytes: Uint8Array, options: LoadOptions = {}): Model {
-    const name = options.name ?? "model";
-    const { config, tokenizer, source } = readModelFile(bytes, name);
-    const compiled = compileKernels(options.kernels);
-    return new Model(tokenizer, compiled, placeModel(compiled, config, source, options.workers), options.crew);
+  static fromBytes(bytes: Uint8Array, options: ModelOptions = {}): Model {
+    const { kernels, name = "model", workers, crew } = options;
+    return naming(name, () => {
+      const { config, tokenizer, source } = readModelFile(bytes, name);
+      const compiled = typeof kernels === "object" ? kernels : compileKernels(kernels);
+      return new Model(tokenizer, compiled, placeModel(compiled, config, source, workers), crew);
+    });
   }
 
   /**
@@ -82,9 +86,10 @@ export class Model {
   async *generate(prompt: string, options: GenerateOptions = {}): AsyncGenerator<Piece, void, undefined> {
     // a story begins after the end of another
     const ids = [this.tokenizer.eos, ...this.tokenizer.encode(prompt)];
+    const { runner } = this.#running;
     const session = this.session();
-    session.append(ids);
-    yield* generateFrom(session, this.#running.runner, this.tokenizer, ids.slice(1), options);
+    await readPrompt(session, runner, ids, options.signal);
+    yield* generateFrom(session, runner, this.tokenizer, ids.slice(1), options);
   }
 
   /**

@@ -1,6 +1,6 @@
 import type { ModelConfig } from "../engine/config.ts";
+import type { CompiledKernels } from "../engine/instance.ts";
 import type { PlacedParameter } from "../engine/model-plan.ts";
-import type { CompiledKernels } from "../engine/module.ts";
 import type { Parameter } from "../engine/parameters.ts";
 import type { PackedParameters } from "../formats/packed-file.ts";
 import type { Values } from "../formats/parameter-values.ts";

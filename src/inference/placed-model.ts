@@ -1,6 +1,6 @@
 import type { ModelConfig } from "../engine/config.ts";
+import { type CompiledKernels, createMemory, instantiateKernels, type Kernels } from "../engine/instance.ts";
 import { type ModelPlan, type PlacedParameter, writeModelRecords } from "../engine/model-plan.ts";
-import { type CompiledKernels, createMemory, instantiateKernels, type Kernels } from "../engine/module.ts";
 import { packParameter, packWhole } from "../engine/pack.ts";
 import { type WorkspacePlan, writeWorkspaceRecords } from "../engine/workspace-plan.ts";
 import type { PackedParameters } from "../formats/packed-file.ts";

@@ -1,6 +1,6 @@
 import type { ModelConfig } from "../engine/config.ts";
+import type { Kernels } from "../engine/instance.ts";
 import type { ModelPlan } from "../engine/model-plan.ts";
-import type { Kernels } from "../engine/module.ts";
 import { LOGIT_ROWS, stateCount, type WorkspacePlan } from "../engine/workspace-plan.ts";
 import type { PlacedModel } from "./placed-model.ts";
 

@@ -1,4 +1,5 @@
 import { NotCausalError } from "../engine/errors.ts";
+import { sharedTurns } from "../engine/turns.ts";
 import type { Runner } from "./runner.ts";
 
 /** How a text is run through the model: in windows of up to seqLen tokens, or token by token as generation does. */
@@ -22,8 +23,13 @@ export interface ScoringJob {
 export type Scorer = (job: ScoringJob) => Promise<unknown>;
 
 /** Takes stories until there are none left, and scores them. What a story gets does not depend on who takes it. */
-export function scoreStories(runner: Runner, { eos, mode, tokens, starts, nats, next }: ScoringJob): void {
+export async function scoreStories(
+  runner: Runner,
+  { eos, mode, tokens, starts, nats, next }: ScoringJob,
+): Promise<void> {
+  const turn = sharedTurns();
   for (;;) {
+    await turn();
     const story = Atomics.add(next, 0, 1);
     if (story >= starts.length - 1) return;
     nats.set(scoreStory(runner, eos, tokens.subarray(starts[story], starts[story + 1]), mode), starts[story]);

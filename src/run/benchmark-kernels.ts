@@ -1,6 +1,6 @@
 import { Arena } from "../engine/arena.ts";
+import { type CompiledKernels, createMemory, instantiateKernels } from "../engine/instance.ts";
 import { ROW_GROUP } from "../engine/model-plan.ts";
-import { type CompiledKernels, createMemory, instantiateKernels } from "../engine/module.ts";
 
 /**
  * Times kernels on one core at the sizes of `v5`: projections of 1152 x 384 and the head of 8192 x 384, 256 tokens.

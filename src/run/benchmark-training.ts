@@ -1,5 +1,5 @@
 import type { ModelConfig } from "../engine/config.ts";
-import type { CompiledKernels } from "../engine/module.ts";
+import type { CompiledKernels } from "../engine/instance.ts";
 import type { Values } from "../formats/parameter-values.ts";
 import { type TrainingCrewFactory, trainingInPlace } from "../train/crew.ts";
 import { type FillBatch, Learner } from "../train/learner.ts";

@@ -1,5 +1,7 @@
 import { deriveConfig, presetConfig } from "../engine/config.ts";
-import { compileKernels, type KernelSet, whyNotRelaxed } from "../engine/module.ts";
+import type { KernelSet } from "../engine/instance.ts";
+import { compileKernels, whyNotRelaxed } from "../engine/module.ts";
+import { wholeNumber } from "../engine/whole-number.ts";
 import { placeModel } from "../inference/placed-model.ts";
 import { Runner } from "../inference/runner.ts";
 import { deriveSettings, presetSettings } from "../train/settings.ts";
@@ -7,7 +9,6 @@ import { benchmarkKernels, bestTime } from "./benchmark-kernels.ts";
 import { benchmarkTraining } from "./benchmark-training.ts";
 import { crewFor } from "./crew.ts";
 import { isRevectorized } from "./revectorize.ts";
-import { wholeNumber } from "./train-options.ts";
 
 /** What to measure. */
 export interface BenchmarkOptions {

@@ -1,5 +1,5 @@
 import type { AnyCrewFactory } from "../engine/crew.ts";
-import type { KernelSet } from "../engine/module.ts";
+import type { KernelSet } from "../engine/instance.ts";
 import { piscinaCrew } from "../workers/piscina-crew.ts";
 
 /**

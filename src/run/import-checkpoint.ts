@@ -4,6 +4,7 @@ import type { ModelConfig } from "../engine/config.ts";
 import { OptionError } from "../engine/errors.ts";
 import { naming } from "../engine/naming.ts";
 import { parameterTable } from "../engine/parameters.ts";
+import { wholeNumber } from "../engine/whole-number.ts";
 import { readCheckpoint } from "../formats/checkpoint.ts";
 import { type ImportOptions, importModel } from "../formats/import-model.ts";
 import { writeModelFile } from "../formats/model-file.ts";
@@ -11,7 +12,6 @@ import { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { readInput } from "./read-file.ts";
 import { readText } from "./read-text.ts";
 import { RunFolder } from "./run-folder.ts";
-import { wholeNumber } from "./train-options.ts";
 import { writeWhole } from "./write-file.ts";
 
 /** What an import takes and gives. */

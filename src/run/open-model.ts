@@ -1,11 +1,13 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { FormatError, OptionError } from "../engine/errors.ts";
 import { compileKernels } from "../engine/module.ts";
-import { naming } from "../engine/naming.ts";
-import { type LoadOptions, Model } from "../inference/model.ts";
+import { wholeNumber } from "../engine/whole-number.ts";
+import type { LoadOptions } from "../inference/load.ts";
+import { Model } from "../inference/model.ts";
+import { type ByteSource, type NamedBytes, readSource } from "../inference/source.ts";
 import { crewFor } from "./crew.ts";
-import { wholeNumber } from "./train-options.ts";
 
 /** A model file that has been read. */
 export interface ModelBytes {
@@ -31,19 +33,34 @@ export function readModelBytes(path: string): ModelBytes {
   }
 }
 
-/** Opens a model that has been read. @throws what {@link Model.fromBytes} throws, with the file's name. */
-export function modelOf({ file, bytes }: ModelBytes, options: LoadOptions = {}): Model {
-  return naming(file, () => Model.fromBytes(bytes, { name: file, ...options }));
+/**
+ * The bytes of a source, which may be a path too.
+ *
+ * @throws what {@link readModelBytes} and {@link readSource} throw.
+ */
+export async function readSourceOrPath(source: ByteSource, signal?: AbortSignal): Promise<NamedBytes> {
+  const path = pathOf(source);
+  if (path === undefined) return readSource(source, signal);
+  const { file, bytes } = readModelBytes(path);
+  return { bytes, name: file };
+}
+
+/** The path that a source is, if it is one: a string that does not begin as addresses do, or the address of a file. */
+function pathOf(source: ByteSource): string | undefined {
+  if (typeof source !== "string" && !(source instanceof URL)) return undefined;
+  const [, scheme] = /^(https?|data|blob|file):/.exec(String(source)) ?? [];
+  if (scheme === undefined) return String(source);
+  return scheme === "file" ? fileURLToPath(source) : undefined;
 }
 
 /**
  * Opens a model from a run folder or a file. Several workers are threads, started when there is work for them.
  *
- * @throws OptionError for workers out of range; what {@link readModelBytes} and {@link modelOf} throw.
+ * @throws OptionError for workers out of range; what {@link readModelBytes} and {@link Model.fromBytes} throw.
  */
-export function openModel(path: string, options: LoadOptions = {}): Model {
+export function openModel(path: string, options: Pick<LoadOptions, "kernels" | "workers"> = {}): Model {
   const threads = wholeNumber("workers", options.workers ?? 1, 1, 256);
-  if (threads === 1) return modelOf(readModelBytes(path), options);
-  const { crew, workers } = crewFor(compileKernels(options.kernels).set, threads);
-  return modelOf(readModelBytes(path), { ...(crew && { crew }), ...options, workers });
+  const kernels = compileKernels(options.kernels);
+  const { file, bytes } = readModelBytes(path);
+  return Model.fromBytes(bytes, { kernels, name: file, ...(threads > 1 && crewFor(kernels.set, threads)) });
 }

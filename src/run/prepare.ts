@@ -4,6 +4,7 @@ import { StorySample } from "../corpus/sample.ts";
 import { tokenizeStories } from "../corpus/tokens.ts";
 import { OptionError, TextError, ThunderboltError } from "../engine/errors.ts";
 import { naming } from "../engine/naming.ts";
+import { wholeNumber } from "../engine/whole-number.ts";
 import { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { MIN_VOCAB_SIZE, trainVocabulary } from "../tokenizer/train-vocabulary.ts";
 import { MAX_VOCAB_SIZE } from "../tokenizer/vocabulary.ts";
@@ -14,7 +15,6 @@ import { openPrepared, verifyShards } from "./prepared-folder.ts";
 import { readStories, type StoryForm } from "./read-stories.ts";
 import { readText } from "./read-text.ts";
 import type { ShardWriter } from "./shard-writer.ts";
-import { wholeNumber } from "./train-options.ts";
 
 /** Characters of the stories that are turned into tokens together: a piece of work that depends on nothing else. */
 const BATCH_CHARACTERS = 1 << 20;

@@ -1,5 +1,6 @@
 import type { ModelConfig, Preset } from "../engine/config.ts";
 import { OptionError, ThunderboltError } from "../engine/errors.ts";
+import { wholeNumber } from "../engine/whole-number.ts";
 import type { TrainingCrewFactory } from "../train/crew.ts";
 import type { TrainingSettings } from "../train/settings.ts";
 
@@ -153,12 +154,4 @@ export function lengthAsked(
     throw new OptionError(`steps is ${whole}, but ${out} has taken ${saved.step} already; resume it without --steps`);
   }
   return { steps: whole, minutes: undefined };
-}
-
-/** @throws OptionError if a value is no whole number from low to high. */
-export function wholeNumber(name: string, value: number, low: number, high: number): number {
-  if (!Number.isInteger(value) || value < low || value > high) {
-    throw new OptionError(`${name} is ${value}; it must be a whole number from ${low} to ${high}`);
-  }
-  return value;
 }

@@ -4,6 +4,7 @@ import { deriveConfig, presetConfig } from "../engine/config.ts";
 import { OptionError, SaveError, WorkerError } from "../engine/errors.ts";
 import { compileKernels } from "../engine/module.ts";
 import { naming } from "../engine/naming.ts";
+import { wholeNumber } from "../engine/whole-number.ts";
 import type { Evaluation } from "../inference/evaluate.ts";
 import { Learner, StoppedError } from "../train/learner.ts";
 import { deriveSettings, presetSettings } from "../train/settings.ts";
@@ -12,7 +13,7 @@ import { crewFor } from "./crew.ts";
 import { checkIdentity, identityOf } from "./identity.ts";
 import { openCorpus } from "./open-corpus.ts";
 import { RunFolder } from "./run-folder.ts";
-import { InterruptedError, lengthAsked, type TrainOptions, type TrainResult, wholeNumber } from "./train-options.ts";
+import { InterruptedError, lengthAsked, type TrainOptions, type TrainResult } from "./train-options.ts";
 
 /**
  * Trains a model and saves it: tokenizer, training, score, files.

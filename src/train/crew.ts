@@ -1,5 +1,5 @@
 import { type Crew, type CrewFactory, type CrewJob, inPlaceCrew, type ShareRunner } from "../engine/crew.ts";
-import { instantiateKernels } from "../engine/module.ts";
+import { instantiateKernels } from "../engine/instance.ts";
 import { type Phase, runPhase } from "./phases.ts";
 import { planTraining, type TrainingShape } from "./plan.ts";
 

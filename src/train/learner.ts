@@ -1,5 +1,5 @@
+import { type CompiledKernels, createMemory, instantiateKernels, type Kernels } from "../engine/instance.ts";
 import type { PlacedParameter } from "../engine/model-plan.ts";
-import { type CompiledKernels, createMemory, instantiateKernels, type Kernels } from "../engine/module.ts";
 import { packWhole } from "../engine/pack.ts";
 import { hash32 } from "../engine/random.ts";
 import type { Values } from "../formats/parameter-values.ts";

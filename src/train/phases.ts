@@ -37,7 +37,7 @@ export interface Update {
 }
 
 /** Does a worker's share of a phase. */
-export function runPhase(station: Station, phase: Phase): void {
+export function runPhase(station: Station, phase: Phase): void | Promise<void> {
   switch (phase.kind) {
     case "sequences":
       runSequences(station, phase.lossWeight, phase.key);
@@ -52,8 +52,7 @@ export function runPhase(station: Station, phase: Phase): void {
       runPack(station);
       break;
     case "score":
-      runScore(station, phase.job);
-      break;
+      return runScore(station, phase.job);
   }
 }
 
@@ -123,8 +122,8 @@ function runPack({ kernels, memory, plan, worker }: Station): void {
   }
 }
 
-function runScore({ kernels, memory, plan, worker }: Station, job: ScoringJob): void {
+function runScore({ kernels, memory, plan, worker }: Station, job: ScoringJob): Promise<void> | undefined {
   const workspace = plan.scoring[worker];
   // workers beyond the batch have no place on the tape
-  if (workspace) scoreStories(new Runner(kernels, memory, plan.model, workspace), job);
+  return workspace && scoreStories(new Runner(kernels, memory, plan.model, workspace), job);
 }

@@ -1,7 +1,7 @@
 import { Arena } from "../engine/arena.ts";
 import type { ModelConfig } from "../engine/config.ts";
+import type { Kernels } from "../engine/instance.ts";
 import { type ModelPlan, planModel, ROW_GROUP, writeModelRecords } from "../engine/model-plan.ts";
-import type { Kernels } from "../engine/module.ts";
 import {
   planScoring,
   planTape,

@@ -1,5 +1,5 @@
+import type { Kernels } from "../engine/instance.ts";
 import { type PlacedParameter, ROW_GROUP } from "../engine/model-plan.ts";
-import type { Kernels } from "../engine/module.ts";
 import type { TrainingPlan } from "./plan.ts";
 
 /** One worker's view of a run: its own instance of the kernels on the shared memory. */

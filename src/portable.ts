@@ -1,0 +1,42 @@
+/** thunderbolt-lm where there is no Node: in browsers, in what bundlers make for them, and at the edge. */
+import { type LoadOptions, loadOn } from "./inference/load.ts";
+import type { Model } from "./inference/model.ts";
+import { type ByteSource, readSource } from "./inference/source.ts";
+import { webCrewFor } from "./workers/web-crew.ts";
+
+export { type ModelConfig, type Preset, parseConfig, presets } from "./engine/config.ts";
+export {
+  ConfigError,
+  FormatError,
+  MemoryError,
+  NotCausalError,
+  OptionError,
+  RuntimeError,
+  SaveError,
+  TextError,
+  ThunderboltError,
+  WorkerError,
+} from "./engine/errors.ts";
+export type { Audit } from "./inference/audit.ts";
+export type { FinishReason, Piece } from "./inference/continuation.ts";
+export type { Evaluation } from "./inference/evaluate.ts";
+export type { GenerateOptions } from "./inference/generate.ts";
+export type { BatchOptions, BatchPiece, GeneratedText } from "./inference/generate-batch.ts";
+export type { LoadOptions } from "./inference/load.ts";
+export { Model } from "./inference/model.ts";
+export type { SamplingOptions } from "./inference/sampler.ts";
+export type { EvaluationMode } from "./inference/scoring.ts";
+export type { Session } from "./inference/session.ts";
+export type { ByteSource } from "./inference/source.ts";
+export { Tokenizer } from "./tokenizer/tokenizer.ts";
+
+/**
+ * Loads a model: from an address, a Response, a Blob, or the bytes of its file. Several workers are Web Workers, where
+ * the page is cross-origin isolated, and else the calling thread alone; the results are the same.
+ *
+ * @throws OptionError for an option or a source that cannot be used; FormatError for a damaged file; MemoryError for a
+ * model too large; RuntimeError without WebAssembly SIMD; the signal's reason if it comes.
+ */
+export function loadModel(source: ByteSource, options?: LoadOptions): Promise<Model> {
+  return loadOn({ read: readSource, crewFor: webCrewFor }, source, options);
+}
