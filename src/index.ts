@@ -1,9 +1,11 @@
 /** thunderbolt-lm: train and run a matmul-free ternary language model on CPU. */
+import { availableParallelism } from "node:os";
 import { type LoadOptions, loadOn } from "./inference/load.ts";
 import type { Model } from "./inference/model.ts";
 import type { ByteSource } from "./inference/source.ts";
 import { crewFor } from "./run/crew.ts";
 import { readSourceOrPath } from "./run/open-model.ts";
+import { type TrainedText, type TrainTextOptions, trainTextOn } from "./train/train-text.ts";
 
 export * from "./portable.ts";
 export { prepare } from "./run/prepare.ts";
@@ -21,4 +23,13 @@ export { InterruptedError, type TrainOptions, type TrainProgress, type TrainResu
  */
 export function loadModel(source: ByteSource, options?: LoadOptions): Promise<Model> {
   return loadOn({ read: readSourceOrPath, crewFor }, source, options);
+}
+
+/**
+ * Trains a model on a text in memory, without any file: the same bits as `train` on a file of that text.
+ *
+ * @throws OptionError, ConfigError, TextError, MemoryError for what cannot be trained; WorkerError when a thread died.
+ */
+export function trainText(options: TrainTextOptions): Promise<TrainedText> {
+  return trainTextOn({ cores: availableParallelism(), crewFor }, options);
 }

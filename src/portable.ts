@@ -29,6 +29,7 @@ export type { EvaluationMode } from "./inference/scoring.ts";
 export type { Session } from "./inference/session.ts";
 export type { ByteSource } from "./inference/source.ts";
 export { Tokenizer } from "./tokenizer/tokenizer.ts";
+export type { TrainedText, TrainTextOptions, TrainTextProgress } from "./train/train-text.ts";
 
 /**
  * Loads a model: from an address, a Response, a Blob, or the bytes of its file. Several workers are Web Workers, where

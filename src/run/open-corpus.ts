@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import type { SideIndex } from "../corpus/corpus-index.ts";
-import { holdOut } from "../corpus/hold-out.ts";
 import { splitStories } from "../corpus/stories.ts";
+import { corpusOfText, nothingToScore } from "../corpus/text-corpus.ts";
 import { type TokenSource, tokensInMemory } from "../corpus/token-source.ts";
-import { tokenizeStories } from "../corpus/tokens.ts";
-import { OptionError, TextError } from "../engine/errors.ts";
+import { type TokenizedStories, tokenizeStories } from "../corpus/tokens.ts";
+import { OptionError } from "../engine/errors.ts";
 import { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { trainVocabulary } from "../tokenizer/train-vocabulary.ts";
 import { isFolder, openPrepared, verifyShards } from "./prepared-folder.ts";
@@ -58,20 +58,18 @@ export async function openCorpus(options: CorpusOptions): Promise<Corpus> {
 }
 
 async function openText({ data, val, vocabSize, tokenizerJson }: CorpusOptions): Promise<Corpus> {
-  const stories = splitStories(readText(data));
-  const { train, held } = val === undefined ? holdOut(stories) : { train: stories, held: splitStories(readText(val)) };
-  if (stories.length === 0) throw new TextError(`${data}: there is nothing but separators; expected stories`);
-  if (held.length === 0) throw nothingToScore(val ?? data);
-  if (train.length === 0) throw new TextError(`${data}: the text is too short to hold some of it out; more would do`);
-  const tokenizer = Tokenizer.fromJson(tokenizerJson ?? (await trainVocabulary(train, vocabSize)));
-  const training = inMemory(train, tokenizer);
-  const validation = inMemory(held, tokenizer);
+  const named = (name: string) => ({ name, text: readText(name) });
+  const { tokenizer, training, validation } = await corpusOfText(
+    named(data),
+    val === undefined ? undefined : named(val),
+    async (stories) => Tokenizer.fromJson(tokenizerJson ?? (await trainVocabulary(stories, vocabSize))),
+  );
   return {
     tokenizer,
     vocabSize,
-    training,
-    validation,
-    sha256: { training: training.sha256, validation: validation.sha256 },
+    training: sideOf(training),
+    validation: sideOf(validation),
+    sha256: { training: hashOf(training), validation: hashOf(validation) },
     close() {},
   };
 }
@@ -89,13 +87,13 @@ async function openFolder({ data, val, vocabGiven, signal }: CorpusOptions): Pro
   await verifyShards(folder, signal);
   const training = new ShardSource(data, index.train);
   const validation = new ShardSource(data, index.val);
-  const given = held && inMemory(held, tokenizer);
+  const given = held && tokenizeStories(held, tokenizer);
   return {
     tokenizer,
     vocabSize,
     training: { ...index.train, tokens: training },
-    validation: given ?? { ...index.val, tokens: validation },
-    sha256: { training: hashOfShards(index.train), validation: given?.sha256 ?? hashOfShards(index.val) },
+    validation: given ? sideOf(given) : { ...index.val, tokens: validation },
+    sha256: { training: hashOfShards(index.train), validation: given ? hashOf(given) : hashOfShards(index.val) },
     close() {
       training.close();
       validation.close();
@@ -103,18 +101,16 @@ async function openFolder({ data, val, vocabGiven, signal }: CorpusOptions): Pro
   };
 }
 
-function inMemory(stories: readonly string[], tokenizer: Tokenizer): CorpusSide & { readonly sha256: string } {
-  const { tokens, ...counts } = tokenizeStories(stories, tokenizer);
-  const sha256 = createHash("sha256").update(new Uint8Array(tokens.buffer)).digest("hex");
-  return { tokens: tokensInMemory(tokens), ...counts, sha256 };
+function sideOf({ tokens, ...counts }: TokenizedStories): CorpusSide {
+  return { tokens: tokensInMemory(tokens), ...counts };
+}
+
+function hashOf({ tokens }: TokenizedStories): string {
+  return createHash("sha256").update(new Uint8Array(tokens.buffer)).digest("hex");
 }
 
 function hashOfShards({ shards }: SideIndex): string {
   return createHash("sha256")
     .update(shards.map((shard) => shard.sha256).join())
     .digest("hex");
-}
-
-function nothingToScore(name: string): TextError {
-  return new TextError(`${name}: no text is left to score with; give one with --val`);
 }

@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { FormatError, OptionError } from "../engine/errors.ts";
-import { writeModelFile } from "../formats/model-file.ts";
 import type { Learner } from "../train/learner.ts";
+import { modelFileOf } from "../train/snapshot.ts";
 import type { TrainingState } from "../train/training.ts";
 import type { Identity } from "./identity.ts";
 import { Metrics } from "./metrics.ts";
@@ -92,7 +92,7 @@ export class RunFolder {
       }
     });
     this.#last = { name: STATE, step: learner.step };
-    const model = modelChunks(learner, tokenizerJson);
+    const model = modelFileOf(learner, tokenizerJson);
     writeWhole(join(this.path, MODEL), model);
     writeWhole(join(this.path, TOKENIZER), [new TextEncoder().encode(tokenizerJson)]);
     const hash = createHash("sha256");
@@ -102,7 +102,7 @@ export class RunFolder {
 
   /** Writes the model as it stands to best.safetensors. @throws SaveError */
   saveBest(learner: Learner, tokenizerJson: string): void {
-    writeWhole(join(this.path, BEST), modelChunks(learner, tokenizerJson));
+    writeWhole(join(this.path, BEST), modelFileOf(learner, tokenizerJson));
   }
 
   /**
@@ -164,11 +164,4 @@ export class RunFolder {
 
 function stepOf(name: string): number {
   return Number(EARLIER.exec(name)?.[1]);
-}
-
-function modelChunks(learner: Learner, tokenizerJson: string): Uint8Array[] {
-  const { model, shape } = learner.plan;
-  return writeModelFile(shape.config, tokenizerJson, model.parameters, (parameter) => learner.weights(parameter), {
-    step: String(learner.step),
-  });
 }

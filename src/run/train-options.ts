@@ -1,6 +1,5 @@
 import type { ModelConfig, Preset } from "../engine/config.ts";
-import { OptionError, ThunderboltError } from "../engine/errors.ts";
-import { wholeNumber } from "../engine/whole-number.ts";
+import { ThunderboltError } from "../engine/errors.ts";
 import type { TrainingCrewFactory } from "../train/crew.ts";
 import type { TrainingSettings } from "../train/settings.ts";
 
@@ -116,42 +115,4 @@ export class InterruptedError extends ThunderboltError {
         : `stopped after step ${step}; the state is saved in ${out}, --resume continues it`,
     );
   }
-}
-
-/** What a saved run knows of its length. */
-export interface SavedLength {
-  readonly step: number;
-  readonly steps: number | undefined;
-  readonly minutes: number | undefined;
-}
-
-/**
- * How long a run is to be, in steps or else in minutes. A run that is resumed has the length that it was started with,
- * once that is known in steps, unless steps are asked for.
- *
- * @throws OptionError for both, for a number out of range, and for a length that a saved run cannot have.
- */
-export function lengthAsked(
-  { steps, minutes, out }: TrainOptions,
-  saved: SavedLength | undefined,
-): { readonly steps: number | undefined; readonly minutes: number | undefined } {
-  if (steps !== undefined && minutes !== undefined) {
-    throw new OptionError(`steps is ${steps} and minutes ${minutes}; give one of them`);
-  }
-  if (minutes !== undefined) {
-    if (typeof minutes !== "number" || !(minutes > 0 && minutes <= 1e6)) {
-      throw new OptionError(`minutes is ${minutes}; it must be a number above 0, to 1000000`);
-    }
-    if (saved && saved.minutes !== minutes) {
-      const before = saved.minutes === undefined ? `for ${saved.steps} steps` : `for ${saved.minutes} minutes`;
-      throw new OptionError(`minutes is ${minutes}, but ${out} was started ${before}; resume it without --minutes`);
-    }
-    return { steps: saved?.steps, minutes };
-  }
-  if (steps === undefined && saved) return saved;
-  const whole = wholeNumber("steps", steps ?? 1000, 1, 1e9);
-  if (saved && whole < saved.step) {
-    throw new OptionError(`steps is ${whole}, but ${out} has taken ${saved.step} already; resume it without --steps`);
-  }
-  return { steps: whole, minutes: undefined };
 }

@@ -7,13 +7,14 @@ import { naming } from "../engine/naming.ts";
 import { wholeNumber } from "../engine/whole-number.ts";
 import type { Evaluation } from "../inference/evaluate.ts";
 import { Learner, StoppedError } from "../train/learner.ts";
+import { lengthAsked } from "../train/length.ts";
 import { deriveSettings, presetSettings } from "../train/settings.ts";
 import { Training } from "../train/training.ts";
 import { crewFor } from "./crew.ts";
 import { checkIdentity, identityOf } from "./identity.ts";
 import { openCorpus } from "./open-corpus.ts";
 import { RunFolder } from "./run-folder.ts";
-import { InterruptedError, lengthAsked, type TrainOptions, type TrainResult } from "./train-options.ts";
+import { InterruptedError, type TrainOptions, type TrainResult } from "./train-options.ts";
 
 /**
  * Trains a model and saves it: tokenizer, training, score, files.

@@ -4,6 +4,7 @@ import { ThunderboltError } from "../engine/errors.ts";
 import { type Evaluation, evaluateTokens, type ScoredText } from "../inference/evaluate.ts";
 import { Clock } from "./clock.ts";
 import type { FillBatch, Learner } from "./learner.ts";
+import type { TrainingLength } from "./length.ts";
 import { learningRate } from "./schedule.ts";
 import { type TrainingSettings, tokensPerStep } from "./settings.ts";
 
@@ -14,12 +15,6 @@ const SMOOTHING = 20;
 export interface TrainingText {
   readonly training: TokenSource;
   readonly validation: ScoredText;
-}
-
-/** How long a run is: in steps, or else in minutes until the steps are known. */
-export interface TrainingLength {
-  readonly steps: number | undefined;
-  readonly minutes: number | undefined;
 }
 
 /** The best score of a run so far. */
