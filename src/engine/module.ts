@@ -1,4 +1,5 @@
-import { embedded, memoryFlags } from "../../wasm-build/embedded.ts";
+import { memoryFlags } from "../../wasm-build/embedded.ts";
+import { embeddedModule } from "./embedded-module.ts";
 import { OptionError, RuntimeError } from "./errors.ts";
 import { type CompiledKernels, createMemory, instantiateKernels, type KernelSet } from "./instance.ts";
 import { relaxedObstacle, sumsAreExact, sumsOf } from "./relaxed.ts";
@@ -84,10 +85,7 @@ function compileSet(set: KernelSet): CompiledKernels {
 
 /** The module's bytes. `single` is `simd` with another kind of memory (wasm-build/build.mjs). */
 function bytesOf(set: KernelSet): Uint8Array<ArrayBuffer> {
-  const binary = atob(embedded[set === "single" ? "simd" : set]);
-  const bytes = new Uint8Array(binary.length);
-  // eight times as fast as Uint8Array.from
-  for (let i = 0; i < bytes.length; i++) bytes[i] = binary.charCodeAt(i);
+  const bytes = embeddedModule(set === "single" ? "simd" : set);
   if (set === "single") bytes[memoryFlags] &= ~SHARED;
   return bytes;
 }

@@ -1,0 +1,69 @@
+// Bundles src/web/ into dist/web: the page, its engine, and the worker that keeps both for when there is no network.
+import { createHash } from "node:crypto";
+import { copyFile, open, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { gzipSync } from "node:zlib";
+import { build } from "esbuild";
+
+const out = "dist/web";
+/** Bytes of the stories that the page trains on; they end with a whole one. */
+const SAMPLE = 1_000_000;
+const SEPARATOR = "\n<|endoftext|>\n";
+
+/**
+ * The kernels packed: 49 kB instead of 171. To unpack them takes an await, which only the page's own modules may: in a
+ * library it would be everyone's.
+ */
+const packedKernels = {
+  name: "packed-kernels",
+  setup({ onLoad }) {
+    onLoad({ filter: /src\/engine\/embedded-module\.ts$/ }, async () => {
+      const packed = async (name) =>
+        gzipSync(await readFile(`wasm-build/${name}.wasm`), { level: 9 }).toString("base64");
+      return {
+        loader: "js",
+        contents: `
+          import { gunzipBase64 } from "../web/gunzip.ts";
+          const simd = await gunzipBase64("${await packed("simd")}");
+          const relaxed = await gunzipBase64("${await packed("relaxed")}");
+          export const embeddedModule = (name) => (name === "simd" ? simd : relaxed).slice();`,
+      };
+    });
+  },
+};
+
+const settings = { outdir: out, bundle: true, minify: true, target: ["chrome124", "firefox125", "safari17.5"] };
+
+await rm(out, { recursive: true, force: true });
+await build({
+  ...settings,
+  entryPoints: {
+    page: "src/web/page.ts",
+    "engine-worker": "src/web/engine-worker.ts",
+    "web-worker": "src/workers/web-worker.ts",
+    styles: "src/web/styles.css",
+  },
+  splitting: true,
+  format: "esm",
+  plugins: [packedKernels],
+});
+await build({ ...settings, entryPoints: ["src/web/theme.ts"], format: "iife" });
+for (const file of ["index.html", "icon.svg"]) await copyFile(`src/web/${file}`, `${out}/${file}`);
+
+const files = (await readdir(out)).sort();
+const hash = createHash("sha256");
+for (const file of files) hash.update(file).update(await readFile(`${out}/${file}`));
+await build({
+  ...settings,
+  entryPoints: ["src/web/service-worker.ts"],
+  format: "iife",
+  define: { FILES: JSON.stringify(["./", ...files]), BUILD: JSON.stringify(hash.digest("hex").slice(0, 12)) },
+});
+
+await writeFile(`${out}/stories.txt.gz`, gzipSync(await sampleStories(), { level: 9 }));
+
+async function sampleStories() {
+  const file = await open("data/tinystories.txt");
+  const { buffer } = await file.read({ buffer: Buffer.alloc(SAMPLE) });
+  await file.close();
+  return buffer.subarray(0, buffer.lastIndexOf(SEPARATOR) + SEPARATOR.length);
+}

@@ -1,0 +1,10 @@
+/** Unpacks what gzip has packed. @throws TypeError for what it has not. */
+export async function gunzip(packed: Blob): Promise<Uint8Array<ArrayBuffer>> {
+  const stream = packed.stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
+/** The same for bytes in base64, as they stand in a script. */
+export function gunzipBase64(base64: string): Promise<Uint8Array<ArrayBuffer>> {
+  return gunzip(new Blob([Uint8Array.from(atob(base64), (character) => character.charCodeAt(0))]));
+}
