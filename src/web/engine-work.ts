@@ -22,8 +22,8 @@ const FRAME = 16;
 /** Tokens of a story that is told during training. */
 const STORY_TOKENS = 120;
 
-/** Does every kind of work that a page orders. */
-type Works = {
+/** Who does every kind of work that a page orders. */
+export type Works = {
   readonly [K in Kind]: (
     request: Work[K]["request"],
     signal: AbortSignal,

@@ -1,9 +1,9 @@
 import { compileKernels } from "../engine/module.ts";
-import { EngineWork } from "./engine-work.ts";
+import { EngineWork, type Works } from "./engine-work.ts";
 import type { FromEngine, Kind, Order, ToEngine } from "./protocol.ts";
 
 const stops = new Map<number, AbortController>();
-const work = new EngineWork();
+const work: Works = new EngineWork();
 
 addEventListener("message", ({ data }: MessageEvent<ToEngine>) => {
   if (data.kind === "stop") stops.get(data.order)?.abort();

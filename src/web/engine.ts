@@ -73,7 +73,10 @@ export class Engine {
   #take(message: Extract<FromEngine, { order: number }>): void {
     const open = this.#open.get(message.order);
     if (open === undefined) return;
-    if (message.kind === "event") return open.event(message.event);
+    if (message.kind === "event") {
+      open.event(message.event);
+      return;
+    }
     this.#open.delete(message.order);
     if (message.kind === "result") open.resolve(message.result);
     else open.reject(message.kind === "stopped" ? open.signal?.reason : new Error(message.message));

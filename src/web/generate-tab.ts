@@ -45,7 +45,8 @@ export class GenerateTab {
     for (const gauge of ["speed", "tokens", "first"]) show(`gauge-${gauge}`, "–");
     let last: GenerateEvent | undefined;
     const gauges = oncePerFrame(() => {
-      if (last && this.#running === running) showGauges(last);
+      // a later generation may have begun
+      if (last && stories[0].root.isConnected) showGauges(last);
     });
     try {
       if (await this.#modelReady()) {
