@@ -5,6 +5,7 @@ import { openModel } from "./run/open-model.ts";
 export { type ModelConfig, type Preset, parseConfig, presets } from "./engine/config.ts";
 export {
   ConfigError,
+  DownloadError,
   FormatError,
   MemoryError,
   NotCausalError,
@@ -23,6 +24,9 @@ export { type LoadOptions, Model } from "./inference/model.ts";
 export type { SamplingOptions } from "./inference/sampler.ts";
 export type { EvaluationMode } from "./inference/scoring.ts";
 export type { Session } from "./inference/session.ts";
+export { fetchFiles } from "./run/fetch.ts";
+export type { Fetchable, FetchOptions, FetchProgress, FetchResult } from "./run/fetch-options.ts";
+export type { HubSettings } from "./run/hub-settings.ts";
 export { prepare } from "./run/prepare.ts";
 export type { PrepareOptions, PrepareProgress, PrepareResult } from "./run/prepare-options.ts";
 export { train } from "./run/train.ts";
