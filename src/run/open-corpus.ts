@@ -50,19 +50,19 @@ export interface CorpusOptions {
  * Opens what a run reads: a text, which is turned into tokens in memory, or a prepared folder.
  *
  * @throws TextError or FormatError naming the file that is missing, damaged or too short; OptionError for a vocabulary
- * that a prepared folder does not have.
+ * that a prepared folder does not have; the signal's reason if it comes.
  */
 export async function openCorpus(options: CorpusOptions): Promise<Corpus> {
   return isFolder(options.data) ? openFolder(options) : openText(options);
 }
 
-async function openText({ data, val, vocabSize, tokenizerJson }: CorpusOptions): Promise<Corpus> {
+async function openText({ data, val, vocabSize, tokenizerJson, signal }: CorpusOptions): Promise<Corpus> {
   const stories = splitStories(readText(data));
   const { train, held } = val === undefined ? holdOut(stories) : { train: stories, held: splitStories(readText(val)) };
   if (stories.length === 0) throw new TextError(`${data}: there is nothing but separators; expected stories`);
   if (held.length === 0) throw nothingToScore(val ?? data);
   if (train.length === 0) throw new TextError(`${data}: the text is too short to hold some of it out; more would do`);
-  const tokenizer = Tokenizer.fromJson(tokenizerJson ?? (await trainVocabulary(train, vocabSize)));
+  const tokenizer = Tokenizer.fromJson(tokenizerJson ?? (await trainVocabulary(train, vocabSize, signal)));
   const { tokens, ...counts } = tokenizeStories(train, tokenizer);
   return {
     tokenizer,
