@@ -1,7 +1,26 @@
 // Bundles src/ into dist/: the library for Node and for everywhere else, the command, the workers of both; and the
 // kernels' modules, for hosts that must be given them.
-import { copyFile, rm } from "node:fs/promises";
+import { copyFile, readFile, rm } from "node:fs/promises";
 import { build } from "esbuild";
+
+const { dependencies, optionalDependencies } = JSON.parse(await readFile("package.json", "utf8"));
+
+/**
+ * Bundles the listing of files from @huggingface/hub, and nothing that it has for uploads: 10 kB, where an install would
+ * take 12 MB.
+ */
+const listingOnly = {
+  name: "listing-only",
+  setup({ onResolve, resolve }) {
+    onResolve({ filter: /^\.\// }, ({ kind, importer }) =>
+      kind === "dynamic-import" && importer.includes("@huggingface") ? { external: true } : undefined,
+    );
+    onResolve({ filter: /^@huggingface\/xetchunk-wasm$/ }, async ({ path, kind, resolveDir, pluginData }) => {
+      if (pluginData === "resolved") return undefined;
+      return { ...(await resolve(path, { kind, resolveDir, pluginData: "resolved" })), sideEffects: false };
+    });
+  },
+};
 
 await rm("dist", { recursive: true, force: true });
 await build({
@@ -18,6 +37,8 @@ await build({
   format: "esm",
   platform: "node",
   target: "node20",
-  packages: "external",
+  external: Object.keys({ ...dependencies, ...optionalDependencies }),
+  plugins: [listingOnly],
 });
 for (const module of ["simd", "relaxed", "single"]) await copyFile(`wasm-build/${module}.wasm`, `dist/${module}.wasm`);
+await copyFile("node_modules/@huggingface/hub/LICENSE", "dist/huggingface-hub.LICENSE");

@@ -7,6 +7,10 @@ import { crewFor } from "./run/crew.ts";
 import { readSourceOrPath } from "./run/open-model.ts";
 import { type TrainedText, type TrainTextOptions, trainTextOn } from "./train/train-text.ts";
 
+export { DownloadError } from "./engine/errors.ts";
+export { fetchFiles } from "./fetch/fetch.ts";
+export type { Fetchable, FetchOptions, FetchProgress, FetchResult } from "./fetch/fetch-options.ts";
+export type { HubSettings } from "./fetch/hub-settings.ts";
 export * from "./portable.ts";
 export { prepare } from "./run/prepare.ts";
 export type { PrepareOptions, PrepareProgress, PrepareResult } from "./run/prepare-options.ts";

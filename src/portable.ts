@@ -2,6 +2,7 @@
 import { type LoadOptions, loadOn } from "./inference/load.ts";
 import type { Model } from "./inference/model.ts";
 import { type ByteSource, readSource } from "./inference/source.ts";
+import { type TrainedText, type TrainTextOptions, trainTextOn } from "./train/train-text.ts";
 import { webCrewFor } from "./workers/web-crew.ts";
 
 export { type ModelConfig, type Preset, parseConfig, presets } from "./engine/config.ts";
@@ -40,4 +41,14 @@ export type { TrainedText, TrainTextOptions, TrainTextProgress } from "./train/t
  */
 export function loadModel(source: ByteSource, options?: LoadOptions): Promise<Model> {
   return loadOn({ read: readSource, crewFor: webCrewFor }, source, options);
+}
+
+/**
+ * Trains a model on a text in memory. The workers are Web Workers, where the page is cross-origin isolated, and else the
+ * calling thread alone; the result is the same, bit for bit, and that of `train` on a file of the text in Node.
+ *
+ * @throws OptionError, ConfigError, TextError, MemoryError for what cannot be trained; WorkerError when a worker died.
+ */
+export function trainText(options: TrainTextOptions): Promise<TrainedText> {
+  return trainTextOn({ cores: navigator.hardwareConcurrency, crewFor: webCrewFor }, options);
 }

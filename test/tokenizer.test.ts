@@ -1,11 +1,10 @@
-import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { Tokenizer as PlainTokenizer } from "@huggingface/tokenizers";
 import fc from "fast-check";
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { splitStories } from "../src/corpus/stories.ts";
 import { FormatError, OptionError } from "../src/engine/errors.ts";
-import { BYTE_ORDER, BYTE_SYMBOLS } from "../src/tokenizer/byte-symbols.ts";
+import { BYTE_ORDER } from "../src/tokenizer/byte-symbols.ts";
 import { Tokenizer } from "../src/tokenizer/tokenizer.ts";
 import { trainVocabulary } from "../src/tokenizer/train-vocabulary.ts";
 
@@ -237,71 +236,5 @@ describe("tokenizer.json from elsewhere", () => {
     expect(make).toThrow(FormatError);
     expect(make).toThrow(message);
     expect(make).not.toThrow(/\n/);
-  });
-});
-
-describe("trainVocabulary", () => {
-  afterEach(() => {
-    vi.unstubAllEnvs();
-    vi.doUnmock("node:module");
-  });
-  const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
-
-  test("lays out special tokens, bytes, then merges", () => {
-    const { vocab, merges } = (JSON.parse(json) as File).model;
-    const tokens = Object.entries(vocab).sort(([, a], [, b]) => a - b);
-    expect(tokens.map(([, id]) => id)).toEqual(Array.from({ length: 1024 }, (_, id) => id));
-    const names = tokens.map(([token]) => token);
-    expect(names.slice(0, 4)).toEqual(["<pad>", "<unk>", "<bos>", "<eos>"]);
-    expect(names.slice(4, 260)).toEqual(BYTE_ORDER.map((byte) => BYTE_SYMBOLS[byte]));
-    expect(names.slice(4, 8)).toEqual(["!", '"', "#", "$"]);
-    expect(names.slice(260)).toEqual([...new Set(merges.map(([left, right]) => left + right))]);
-  });
-
-  test("gives the same bytes on any number of threads", async () => {
-    vi.stubEnv("RAYON_NUM_THREADS", "1");
-    vi.stubEnv("TOKENIZERS_PARALLELISM", "false");
-    expect(sha256(await trainVocabulary(stories, 1024))).toBe(sha256(json));
-    vi.stubEnv("RAYON_NUM_THREADS", "3");
-    vi.stubEnv("TOKENIZERS_PARALLELISM", "true");
-    expect(sha256(await trainVocabulary(stories, 1024))).toBe(sha256(json));
-  });
-
-  test("a smaller vocabulary is the beginning of a larger one", async () => {
-    const small = Tokenizer.fromJson(await trainVocabulary(stories, 300));
-    expect(small.vocabSize).toBe(300);
-    for (let id = 0; id < 300; id++) expect(small.bytesOf(id)).toEqual(tokenizer.bytesOf(id));
-  });
-
-  test("no merges: bytes alone", async () => {
-    const bytes = Tokenizer.fromJson(await trainVocabulary([], 260));
-    expect(bytes.vocabSize).toBe(260);
-    expect(bytes.decode(bytes.encode("naïve 🌈"))).toBe("naïve 🌈");
-    const few = Tokenizer.fromJson(await trainVocabulary(["aab"], 300));
-    expect(few.vocabSize).toBeGreaterThan(260);
-    expect(few.vocabSize).toBeLessThan(300);
-    expect(few.encode("aab").length).toBe(1);
-  });
-
-  test.each([259, 65537, 512.5, Number.NaN])("refuses a vocabulary of %d", async (size) => {
-    await expect(trainVocabulary(stories, size)).rejects.toThrow(OptionError);
-    await expect(trainVocabulary(stories, size)).rejects.toThrow(/260 to 65536/);
-  });
-
-  test.each([
-    ["the library is not installed", null, /^training a vocabulary needs .*npm install tokenizers$/],
-    ["its native part does not load", "/nowhere/tokenizers.js", /npm install tokenizers$/],
-    ["it fails", "node:path", /^the package tokenizers failed to train a vocabulary: Cannot read [^\n]+$/],
-  ])("says so when %s", async (_, library, message) => {
-    const resolve = () => {
-      if (library === null) throw new Error("Cannot find module 'tokenizers'");
-      return library;
-    };
-    vi.doMock("node:module", () => ({ createRequire: () => ({ resolve }) }));
-    vi.resetModules();
-    const { trainVocabulary } = await import("../src/tokenizer/train-vocabulary.ts");
-    const training = trainVocabulary(stories, 512);
-    await expect(training).rejects.toMatchObject({ name: "RuntimeError", code: "UNSUPPORTED_RUNTIME" });
-    await expect(training).rejects.toThrow(message);
   });
 });

@@ -7,6 +7,7 @@ import { auditCommand } from "./audit.ts";
 import { benchCommand } from "./bench.ts";
 import { evalCommand } from "./eval.ts";
 import { exportCommand } from "./export.ts";
+import { fetchCommand } from "./fetch.ts";
 import { generateCommand } from "./generate.ts";
 import { importCommand } from "./import.ts";
 import { infoCommand } from "./info.ts";
@@ -19,7 +20,14 @@ const BAD_USE = 2;
 const FAILED = 1;
 const INTERRUPTED = 130;
 
-const failures = new Set(["DIVERGED", "UNSUPPORTED_RUNTIME", "DISPOSED", "WORKER_DIED", "NOT_SAVED"]);
+const failures = new Set([
+  "DIVERGED",
+  "UNSUPPORTED_RUNTIME",
+  "DISPOSED",
+  "WORKER_DIED",
+  "NOT_SAVED",
+  "DOWNLOAD_FAILED",
+]);
 
 const program = new Command("thunderbolt")
   .description("Train and run FlashLM v5 Thunderbolt, a matmul-free ternary language model, on CPU.")
@@ -42,6 +50,7 @@ if (process.env.THUNDERBOLT_REVECTORIZE === "1") {
 }
 
 for (const command of [
+  fetchCommand(),
   prepareCommand(),
   trainCommand(),
   evalCommand(),

@@ -60,3 +60,21 @@ export class Progress {
     this.#open = false;
   }
 }
+
+/**
+ * Shows how far work on some bytes is, its speed, and the time left.
+ *
+ * @param before bytes that were done when it started.
+ */
+export function bytesShower(progress: Progress, what: string, before = 0): (done: number, all: number) => void {
+  const started = performance.now();
+  return (done, all) => {
+    if (done <= before) return;
+    const bytesPerSecond = (1000 * (done - before)) / (performance.now() - started);
+    const megabytes = (bytes: number) => count(bytes / 1e6);
+    progress.show(
+      `${what} ${megabytes(done)} of ${megabytes(all)} MB  ${(bytesPerSecond / 1e6).toFixed(1)} MB/s  ${duration((all - done) / bytesPerSecond)} left`,
+      done / all,
+    );
+  };
+}

@@ -4,7 +4,7 @@ import { prepare, verifyPrepared } from "../run/prepare.ts";
 import type { PrepareOptions, PrepareProgress, PrepareResult } from "../run/prepare-options.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { number } from "./options.ts";
-import { count, duration, Progress, printResult } from "./output.ts";
+import { bytesShower, count, duration, Progress, printResult } from "./output.ts";
 
 interface Flags extends Omit<PrepareOptions, "texts" | "out"> {
   readonly out?: string;
@@ -42,7 +42,7 @@ Examples:
         if (texts.length > 0 || out !== undefined) {
           throw new OptionError(`verify is ${verify}; it takes neither texts nor --out`);
         }
-        const timed = timer(progress, "verifying");
+        const timed = bytesShower(progress, "verifying");
         const result = await verifyPrepared(verify, timed);
         progress.done();
         printResult(json, result, () => `${verify} is as it was prepared: ${summary(result)}`);
@@ -66,7 +66,7 @@ function summary({ stories, bytes, trainTokens, valTokens, vocab }: PrepareResul
 
 function shower(progress: Progress): (event: PrepareProgress) => void {
   // each time that the text is read has a speed of its own
-  let timed = timer(progress, "sampling");
+  let timed = bytesShower(progress, "sampling");
   return (event) => {
     switch (event.kind) {
       case "found":
@@ -76,23 +76,10 @@ function shower(progress: Progress): (event: PrepareProgress) => void {
         progress.say(`learning a vocabulary from ${count(event.stories)} stories`);
         break;
       case "started":
-        timed = timer(progress, event.work);
+        timed = bytesShower(progress, event.work);
         break;
       case "read":
         timed(event.done, event.all);
     }
-  };
-}
-
-/** Shows how far work on some bytes is, its speed, and the time left. */
-function timer(progress: Progress, what: string): (done: number, all: number) => void {
-  const started = performance.now();
-  return (done, all) => {
-    const seconds = (performance.now() - started) / 1000;
-    const megabytes = (bytes: number) => count(bytes / 1e6);
-    progress.show(
-      `${what} ${megabytes(done)} of ${megabytes(all)} MB  ${(done / 1e6 / seconds).toFixed(1)} MB/s  ${duration((seconds / done) * (all - done))} left`,
-      done / all,
-    );
   };
 }

@@ -75,3 +75,17 @@ export class SaveError extends ThunderboltError {
     super("NOT_SAVED", message, options);
   }
 }
+
+/** A file that could not be fetched: no connection, an answer that refuses it, bytes that are not the file's, no room. */
+export class DownloadError extends ThunderboltError {
+  /** Whether the same request may do better later: the connection broke, or the server is busy. */
+  readonly temporary: boolean;
+  /** Seconds that the server asked to wait until then. */
+  readonly retryAfter: number | undefined;
+
+  constructor(message: string, options: ErrorOptions & { temporary?: boolean; retryAfter?: number } = {}) {
+    super("DOWNLOAD_FAILED", message, options);
+    this.temporary = options.temporary ?? false;
+    this.retryAfter = options.retryAfter;
+  }
+}

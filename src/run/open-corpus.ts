@@ -51,18 +51,18 @@ export interface CorpusOptions {
  * Opens what a run reads: a text, which is turned into tokens in memory, or a prepared folder.
  *
  * @throws TextError or FormatError naming the file that is missing, damaged or too short; OptionError for a vocabulary
- * that a prepared folder does not have.
+ * that a prepared folder does not have; the signal's reason if it comes.
  */
 export async function openCorpus(options: CorpusOptions): Promise<Corpus> {
   return isFolder(options.data) ? openFolder(options) : openText(options);
 }
 
-async function openText({ data, val, vocabSize, tokenizerJson }: CorpusOptions): Promise<Corpus> {
+async function openText({ data, val, vocabSize, tokenizerJson, signal }: CorpusOptions): Promise<Corpus> {
   const named = (name: string) => ({ name, text: readText(name) });
   const { tokenizer, training, validation } = await corpusOfText(
     named(data),
     val === undefined ? undefined : named(val),
-    async (stories) => Tokenizer.fromJson(tokenizerJson ?? (await trainVocabulary(stories, vocabSize))),
+    async (stories) => Tokenizer.fromJson(tokenizerJson ?? (await trainVocabulary(stories, vocabSize, signal))),
   );
   return {
     tokenizer,

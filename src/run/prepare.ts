@@ -55,7 +55,6 @@ export async function prepare(options: PrepareOptions): Promise<PrepareResult> {
     return resultOf(folder.finish(tokenizer));
   } catch (error) {
     folder.discard();
-    // Ctrl-C reaches the process that trains the vocabulary too
     throw signal?.aborted ? new ThunderboltError("INTERRUPTED", `stopped; ${out} is as it was before`) : error;
   }
 }
@@ -94,7 +93,7 @@ async function learn(work: Work, vocab: number, size: number, seed: number): Pro
   const stories = sample.stories();
   if (stories.length === 0) throw nothingToTrainOn(work);
   work.onProgress?.({ kind: "learning", stories: stories.length });
-  return trainVocabulary(stories, vocab);
+  return trainVocabulary(stories, vocab, work.signal);
 }
 
 async function write(work: Work, tokenizer: Tokenizer, training: ShardWriter, validation: ShardWriter): Promise<void> {

@@ -50,7 +50,6 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     tokenizerJson: saved?.tokenizerJson,
     signal,
   }).catch((error) => {
-    // Ctrl-C reaches the process that trains the vocabulary too
     throw signal?.aborted ? new InterruptedError(saved?.optimizer.step, out) : error;
   });
   const { tokenizer, training, validation } = corpus;

@@ -99,7 +99,7 @@ export async function trainTextOn(host: TrainingHost, options: TrainTextOptions)
   const { tokenizer, training, validation } = await corpusOfText(
     { text, name: "text" },
     val === undefined ? undefined : { text: val, name: "val" },
-    async (stories) => options.tokenizer ?? Tokenizer.fromJson(await trainVocabulary(stories, asked.vocabSize)),
+    async (stories) => options.tokenizer ?? Tokenizer.fromJson(await trainVocabulary(stories, asked.vocabSize, signal)),
   );
   signal?.throwIfAborted();
   const config = { ...asked, vocabSize: tokenizer.vocabSize };

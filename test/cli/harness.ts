@@ -27,8 +27,6 @@ export interface RunOptions {
   readonly interruptWhen?: () => boolean;
   /** What is sent instead of SIGINT. */
   readonly signal?: NodeJS.Signals;
-  /** SIGINT to the whole process group, as a terminal does. */
-  readonly group?: boolean;
   /** Stops reading stdout after its first chunk, as `| head -c 1` does. */
   readonly hangUp?: boolean;
 }
@@ -39,7 +37,6 @@ export function thunderbolt(args: readonly string[], options: RunOptions = {}): 
   const child = spawn(process.execPath, [cli, ...args], {
     cwd: root,
     env: { ...env, ...options.env },
-    detached: options.group === true,
     // what hangs or trains on by mistake must not outlive its test
     timeout: 60_000,
     killSignal: "SIGKILL",
@@ -48,11 +45,7 @@ export function thunderbolt(args: readonly string[], options: RunOptions = {}): 
   let stdout = "";
   let stderr = "";
   let interrupted = false;
-  const interrupt = () => {
-    const { group, signal = "SIGINT" } = options;
-    if (group && child.pid !== undefined) process.kill(-child.pid, signal);
-    else child.kill(signal);
-  };
+  const interrupt = () => child.kill(options.signal ?? "SIGINT");
   child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
     stdout += chunk;
     if (options.hangUp) child.stdout.destroy();

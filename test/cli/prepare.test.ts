@@ -144,6 +144,14 @@ describe("prepare", () => {
     expect(existsSync(path)).toBe(false);
   });
 
+  test("stopped by Ctrl-C while it learns a vocabulary leaves nothing", async () => {
+    const path = out("stopped-learning");
+    const args = ["prepare", "data/tinystories.txt", "--out", path];
+    const outcome = await thunderbolt(args, { interruptAt: /learning a vocabulary/ });
+    expect(outcome).toMatchObject({ code: 130, stderr: expect.stringMatching(/is as it was before\n$/) });
+    expect(existsSync(path)).toBe(false);
+  });
+
   test("killed leaves nothing that looks finished", async () => {
     const path = out("killed");
     const args = ["prepare", out("large.txt"), "--out", path, "--tokenizer", tokenizer];
