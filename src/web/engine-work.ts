@@ -1,9 +1,7 @@
 import { decodeText } from "../corpus/stories.ts";
 import { OptionError } from "../engine/errors.ts";
 import { countParameters } from "../engine/parameters.ts";
-import { loadModel, type Model } from "../portable.ts";
-import { trainTextOn } from "../train/train-text.ts";
-import { webCrewFor } from "../workers/web-crew.ts";
+import { loadModel, type Model, trainText } from "../portable.ts";
 import { gunzip } from "./gunzip.ts";
 import type {
   GenerateEvent,
@@ -87,23 +85,20 @@ export class EngineWork implements Works {
       model.dispose();
       tell({ kind: "story", step, text: story });
     };
-    const { file, ...result } = await trainTextOn(
-      { cores: navigator.hardwareConcurrency, crewFor: webCrewFor },
-      {
-        ...options,
-        text: typeof text === "string" ? text : await readText(text),
-        signal,
-        onProgress: (event) => {
-          if (event.kind !== "step") return tell(event);
-          const { snapshot, ...report } = event;
-          tell(report);
-          if (report.step % storyEvery !== 0 || telling) return;
-          telling = tellStory(report.step, snapshot()).finally(() => {
-            telling = undefined;
-          });
-        },
+    const { file, ...result } = await trainText({
+      ...options,
+      text: typeof text === "string" ? text : await readText(text),
+      signal,
+      onProgress: (event) => {
+        if (event.kind !== "step") return tell(event);
+        const { snapshot, ...report } = event;
+        tell(report);
+        if (report.step % storyEvery !== 0 || telling) return;
+        telling = tellStory(report.step, snapshot()).finally(() => {
+          telling = undefined;
+        });
       },
-    );
+    });
     await telling;
     return { ...result, file: new Blob([file as Uint8Array<ArrayBuffer>]) };
   };

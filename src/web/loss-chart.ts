@@ -13,29 +13,28 @@ export class LossChart {
   readonly #draw = oncePerFrame(() => this.#plot.setData([this.#steps, this.#losses, this.#means]));
 
   constructor() {
-    const axis = (label: string, size: number): uPlot.Axis => ({
-      label,
-      size,
-      labelSize: 20,
-      labelGap: 0,
-      font: "11px ui-monospace, Menlo, Consolas, 'Liberation Mono', monospace",
-      labelFont: "11px ui-monospace, Menlo, Consolas, 'Liberation Mono', monospace",
+    const axis = (own: uPlot.Axis): uPlot.Axis => ({
+      font: "11px Helvetica, Arial, sans-serif",
       stroke: () => this.#colour("--muted"),
-      grid: { stroke: () => this.#colour("--line"), width: 1 },
       ticks: { show: false },
+      ...own,
     });
     this.#plot = new uPlot(
       {
         width: this.#host.clientWidth,
         height: HEIGHT,
         scales: { x: { time: false } },
-        axes: [axis("step", 32), axis("nats a token", 44)],
+        axes: [
+          axis({ size: 28, grid: { show: false } }),
+          axis({ size: 36, grid: { stroke: () => this.#colour("--line"), width: 1 } }),
+        ],
         series: [
           { label: "step" },
-          { label: "loss", stroke: () => this.#colour("--faint"), width: 1, points: { show: false } },
-          { label: "mean of 20", stroke: () => this.#colour("--accent"), width: 2, points: { show: false } },
+          { label: "loss, nats a token", stroke: () => this.#colour("--faint"), width: 1, points: { show: false } },
+          { label: "mean of 20 steps", stroke: () => this.#colour("--accent"), width: 2, points: { show: false } },
         ],
-        legend: { live: true },
+        // colours of the style sheet, which follow the theme by themselves
+        legend: { markers: { width: 0, fill: (_, i) => (i === 1 ? "var(--faint)" : "var(--accent)") } },
         cursor: { y: false, drag: { x: true, y: false } },
       },
       [[], [], []],

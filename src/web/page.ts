@@ -11,7 +11,7 @@ const kernelNames = { relaxed: "relaxed SIMD", simd: "SIMD", single: "SIMD, unsh
 
 const engine = new Engine();
 /** Whether there is a model, once what is being loaded is loaded. */
-let loaded: Promise<boolean> = loadBeside();
+let loaded = expect(loadBeside());
 
 const generateTab = new GenerateTab(engine, () => loaded);
 const trainTab = new TrainTab(engine, (file) => {
@@ -32,18 +32,23 @@ async function loadBeside(): Promise<boolean> {
   const name = "model.thunderbolt";
   const response = await fetch(name).catch(() => undefined);
   // a server that answers everything with a page has no model
-  if (!response?.ok || response.headers.get("content-type")?.startsWith("text/html")) {
-    element("no-model", HTMLElement).hidden = false;
-    return false;
-  }
+  if (!response?.ok || response.headers.get("content-type")?.startsWith("text/html")) return false;
   return load(await response.blob(), name);
+}
+
+/** Invites to open a model where none comes. */
+function expect(loading: Promise<boolean>): Promise<boolean> {
+  void loading.then((has) => {
+    element("no-model", HTMLElement).hidden = has;
+  });
+  return loading;
 }
 
 /** Loads a model in place of the one that is there. */
 function open(file: Blob, name: string): void {
   generateTab.stop();
   const before = loaded;
-  loaded = before.then(async (had) => (await load(file, name)) || had);
+  loaded = expect(before.then(async (had) => (await load(file, name)) || had));
 }
 
 async function load(file: Blob, name: string): Promise<boolean> {
@@ -53,7 +58,6 @@ async function load(file: Blob, name: string): Promise<boolean> {
     show("plate-model", name);
     show("plate-size", bytes(file.size));
     show("plate-parameters", `${count(parameters)}, ${Math.round((100 * ternary) / parameters)} % ternary`);
-    element("no-model", HTMLElement).hidden = true;
     return true;
   } catch (error) {
     showProblem("problem", error instanceof Error ? error.message.replace(/^model: /, `${name}: `) : error);

@@ -15,6 +15,7 @@ export class TrainTab {
   readonly #engine: Engine;
   readonly #use: (file: Blob) => void;
   readonly #form = element("train-form", HTMLFormElement);
+  readonly #startButton = element("train-start", HTMLButtonElement);
   readonly #stopButton = element("train-stop", HTMLButtonElement);
   readonly #progress = element("train-progress", HTMLProgressElement);
   readonly #download = element("download", HTMLAnchorElement);
@@ -33,7 +34,7 @@ export class TrainTab {
     element("preset", HTMLSelectElement).append(
       ...(["tiny", "small"] satisfies Preset[]).map((name) => {
         const millions = (countParameters(presets[name]).total / 1e6).toFixed(1);
-        return new Option(`${name}, ${millions} million parameters`, name);
+        return new Option(`${name}: ${millions} M`, name);
       }),
     );
     this.#form.addEventListener("submit", (event) => {
@@ -90,8 +91,9 @@ export class TrainTab {
     } finally {
       this.#running = undefined;
       this.#progress.hidden = true;
+      this.#startButton.disabled = false;
       // a button that is disabled loses the focus
-      if (document.activeElement === this.#stopButton) element("pasted", HTMLElement).closest("form")?.focus();
+      if (document.activeElement === this.#stopButton) this.#startButton.focus();
       this.#stopButton.disabled = true;
     }
   }
@@ -110,6 +112,8 @@ export class TrainTab {
   #begin(): void {
     this.#last = undefined;
     this.#stopButton.disabled = false;
+    if (document.activeElement === this.#startButton) this.#stopButton.focus();
+    this.#startButton.disabled = true;
     this.#progress.hidden = false;
     this.#progress.removeAttribute("value");
     element("trained", HTMLElement).hidden = true;
@@ -202,7 +206,7 @@ export class TrainTab {
     show("gauge-held-out", valNatsPerToken.toFixed(3));
     show("gauge-steps", count(steps));
     show("gauge-time", duration(seconds));
-    show("gauge-left", stopped ? "stopped" : "done");
+    show("gauge-left", stopped ? "stopped" : "–");
     element("trained", HTMLElement).hidden = false;
     show("train-status", `Trained ${count(steps)} steps: held-out ${valBitsPerByte.toFixed(3)} bits a byte`);
     element("chart", HTMLElement).ariaLabel =
@@ -219,9 +223,9 @@ export class TrainTab {
     return [...this.#form.querySelectorAll<HTMLInputElement>("[name=source]")];
   }
 
-  #offerThreads({ threads }: Runtime): void {
+  #offerThreads({ threads, isolated }: Runtime): void {
     const field = element("threads", HTMLInputElement);
     field.value = field.max = String(threads);
-    field.disabled = threads === 1;
+    field.disabled = !isolated;
   }
 }
