@@ -130,7 +130,7 @@ describe.skipIf(!executablePath)("the page in Chromium", () => {
     await page.check("[value=paste]");
     await page.fill("#pasted", text);
     await page.click("#train [type=submit]");
-    await page.waitForFunction(() => document.querySelector("#gauge-step")?.textContent !== "–");
+    await page.waitForFunction(() => document.querySelector("#gauge-step")?.textContent !== "");
     await page.keyboard.press("Escape");
     await page.waitForSelector("#trained:not([hidden])");
     expect(await page.textContent("#gauge-left")).toBe("stopped");

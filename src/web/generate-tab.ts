@@ -4,7 +4,7 @@ import { count, milliseconds } from "./figures.ts";
 import type { GenerateEvent, Stretch } from "./protocol.ts";
 import { SamplingControls } from "./sampling-controls.ts";
 
-const endings = { eos: "ended by itself", stop: "ended", length: "cut at the most tokens" } as const;
+const endings = { eos: "ended by itself", stop: "ended", length: "cut off" } as const;
 
 /** The tab that continues a prompt. */
 export class GenerateTab {
@@ -13,6 +13,7 @@ export class GenerateTab {
   readonly #controls = new SamplingControls();
   readonly #prompt = element("prompt", HTMLTextAreaElement);
   readonly #form = element("generate-form", HTMLFormElement);
+  readonly #generated = element("generated", HTMLElement);
   readonly #stopButton = element("generate-stop", HTMLButtonElement);
   #running: AbortController | undefined;
 
@@ -42,7 +43,8 @@ export class GenerateTab {
       (_, i) => new StoryView(prompt, options.seed + i),
     );
     element("stories", HTMLElement).replaceChildren(...stories.map(({ root }) => root));
-    for (const gauge of ["speed", "tokens", "first"]) show(`gauge-${gauge}`, "–");
+    this.#generated.hidden = false;
+    for (const gauge of ["speed", "tokens", "first"]) show(`gauge-${gauge}`, "");
     let last: GenerateEvent | undefined;
     const gauges = oncePerFrame(() => {
       // a later generation may have begun
@@ -65,14 +67,14 @@ export class GenerateTab {
         );
         if (last) show("generate-status", `Finished: ${count(last.tokens)} tokens`);
       } else {
-        element("stories", HTMLElement).replaceChildren();
+        this.#generated.hidden = true;
       }
     } catch (error) {
       if (running.signal.aborted) {
         for (const story of stories) story.end("stopped");
         show("generate-status", "Stopped");
       } else {
-        element("stories", HTMLElement).replaceChildren();
+        this.#generated.hidden = true;
         showProblem("generate-problem", error);
       }
     } finally {

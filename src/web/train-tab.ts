@@ -118,7 +118,7 @@ export class TrainTab {
     this.#progress.removeAttribute("value");
     element("trained", HTMLElement).hidden = true;
     element("told-on-the-way", HTMLElement).replaceChildren();
-    for (const gauge of ["loss", "step", "rate", "train-speed", "left"]) show(`gauge-${gauge}`, "–");
+    for (const gauge of ["loss", "step", "rate", "train-speed", "left"]) show(`gauge-${gauge}`, "");
     show("corpus", "Reading the text and learning a vocabulary …");
     show("train-status", "Training");
   }
@@ -206,7 +206,7 @@ export class TrainTab {
     show("gauge-held-out", valNatsPerToken.toFixed(3));
     show("gauge-steps", count(steps));
     show("gauge-time", duration(seconds));
-    show("gauge-left", stopped ? "stopped" : "–");
+    show("gauge-left", stopped ? "stopped" : "");
     element("trained", HTMLElement).hidden = false;
     show("train-status", `Trained ${count(steps)} steps: held-out ${valBitsPerByte.toFixed(3)} bits a byte`);
     element("chart", HTMLElement).ariaLabel =
