@@ -1,6 +1,7 @@
 // Bundles src/web/ into dist/web: the page, its engine, and the worker that keeps both for when there is no network.
 import { createHash } from "node:crypto";
 import { copyFile, open, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { basename } from "node:path";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 
@@ -34,8 +35,9 @@ const packedKernels = {
 const settings = { outdir: out, bundle: true, minify: true, target: ["chrome124", "firefox125", "safari17.5"] };
 
 await rm(out, { recursive: true, force: true });
-await build({
+const { metafile } = await build({
   ...settings,
+  metafile: true,
   entryPoints: {
     page: "src/web/page.ts",
     "engine-worker": "src/web/engine-worker.ts",
@@ -47,7 +49,12 @@ await build({
   plugins: [packedKernels],
 });
 await build({ ...settings, entryPoints: ["src/web/theme.ts"], format: "iife" });
-for (const file of ["index.html", "icon.svg"]) await copyFile(`src/web/${file}`, `${out}/${file}`);
+await copyFile("src/web/icon.svg", `${out}/icon.svg`);
+// what the page's script imports is fetched along with it, and not after it
+const imports = metafile.outputs[`${out}/page.js`].imports.filter(({ kind }) => kind === "import-statement");
+const preloads = imports.map(({ path }) => `<link rel="modulepreload" href="${basename(path)}" />`).join("");
+const html = await readFile("src/web/index.html", "utf8");
+await writeFile(`${out}/index.html`, html.replace("</head>", `${preloads}</head>`));
 
 const files = (await readdir(out)).sort();
 const hash = createHash("sha256");
