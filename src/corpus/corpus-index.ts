@@ -1,4 +1,5 @@
 import { FormatError } from "../engine/errors.ts";
+import { shown } from "../engine/shown.ts";
 import { MAX_VOCAB_SIZE, SPECIAL_TOKENS } from "../tokenizer/vocabulary.ts";
 
 /** What stories and text some tokens are made of. */
@@ -112,10 +113,7 @@ function hash(name: string, value: unknown): string {
 }
 
 function unexpected(name: string, value: unknown, expected: string): FormatError {
-  const found = JSON.stringify(value) ?? "missing";
-  return new FormatError(
-    `its ${name} is ${found.length > 80 ? `${found.slice(0, 77)}...` : found}; expected ${expected}`,
-  );
+  return new FormatError(`its ${name} is ${shown(value)}; expected ${expected}`);
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
