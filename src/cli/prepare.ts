@@ -3,7 +3,7 @@ import { OptionError } from "../engine/errors.ts";
 import { prepare, verifyPrepared } from "../run/prepare.ts";
 import type { PrepareOptions, PrepareProgress, PrepareResult } from "../run/prepare-options.ts";
 import { interruptSignal } from "./interrupt.ts";
-import { number } from "./options.ts";
+import { number, workersOption } from "./options.ts";
 import { count, duration, Progress, printResult } from "./output.ts";
 
 interface Flags extends Omit<PrepareOptions, "texts" | "out"> {
@@ -25,6 +25,7 @@ export function prepareCommand(): Command {
     .option("--val-share <x>", "the share of the stories to score with (default 0.02)", number)
     .option("--sample <bytes>", "text that the vocabulary is learnt from (default 16777216)", number)
     .option("--seed <s>", "seed of the sample (default 0)", number)
+    .option(...workersOption)
     .option("--overwrite", "replace what was prepared in --out")
     .option("--verify <dir>", "instead: compare every byte of a prepared folder with its index")
     .option("--json", "print the result as one JSON object")

@@ -24,6 +24,8 @@ export interface PrepareOptions {
   readonly sample?: number;
   /** Chooses the sample; default 0. */
   readonly seed?: number;
+  /** Threads; default all cores. The result does not depend on it. */
+  readonly workers?: number;
   /** Replace what was prepared in `out`. */
   readonly overwrite?: boolean;
   readonly onProgress?: (progress: PrepareProgress) => void;
