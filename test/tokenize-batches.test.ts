@@ -10,7 +10,7 @@ import { BATCH_CHARACTERS, tokenizeBatches } from "../src/run/tokenize-batches.t
 import { trainVocabulary } from "../src/tokenizer/train-vocabulary.ts";
 
 const tokenizerJson = await trainVocabulary([], 260);
-const inPlace = tokenizingInPlace({ tokenizerJson, valShare: 0.3 });
+const inPlace = tokenizingInPlace({ tokenizerJson, valShare: 0.3, asReleased: false });
 /** Long enough that a few make a batch. */
 const stories = Array.from({ length: 25 }, (_, i) => `${i} `.repeat(BATCH_CHARACTERS / 10));
 

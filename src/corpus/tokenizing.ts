@@ -8,6 +8,8 @@ export interface TokenizingJob {
   readonly tokenizerJson: string;
   /** The share of the stories that is held out. */
   readonly valShare: number;
+  /** Whether they are prepared as in the release. */
+  readonly asReleased: boolean;
 }
 
 /** Tokens of the stories to train on and of those to score with. */
@@ -24,14 +26,15 @@ export interface Tokenizing {
 export function sidesTokenizer({
   tokenizerJson,
   valShare,
+  asReleased,
 }: TokenizingJob): (stories: Iterable<string>) => TokenizedSides {
   const tokenizer = Tokenizer.fromJson(tokenizerJson);
   return (stories) => {
     const sides: Record<Side, string[]> = { train: [], val: [] };
     for (const story of stories) sides[isHeldOut(hashText(story), valShare) ? "val" : "train"].push(story);
     return {
-      train: tokenizeStories(sides.train, tokenizer),
-      val: tokenizeStories(sides.val, tokenizer),
+      train: tokenizeStories(sides.train, tokenizer, asReleased),
+      val: tokenizeStories(sides.val, tokenizer, asReleased),
     };
   };
 }

@@ -49,10 +49,11 @@ export class CorpusFolder {
   }
 
   /** Ends the shards, and puts them, the tokenizer and the index in the place of what was here before. */
-  finish(tokenizer: Tokenizer): CorpusIndex {
+  finish(tokenizer: Tokenizer, asReleased: boolean): CorpusIndex {
     const index = {
       vocabSize: tokenizer.vocabSize,
       tokenizer: createHash("sha256").update(tokenizer.json).digest("hex"),
+      asReleased,
       train: sideOf(this.#writers.train.end()),
       val: sideOf(this.#writers.val.end()),
     };

@@ -67,8 +67,8 @@ async function openText({ data, val, vocabSize, tokenizerJson }: CorpusOptions):
   return {
     tokenizer,
     vocabSize,
-    training: { tokens: tokensInMemory(tokens), ...counts },
-    validation: inMemory(held, tokenizer),
+    training: { tokens: tokensInMemory(tokens, tokenizer.eos), ...counts },
+    validation: inMemory(held, tokenizer, false),
     sha256: createHash("sha256").update(new Uint8Array(tokens.buffer)).digest("hex"),
     close() {},
   };
@@ -85,13 +85,14 @@ async function openFolder({ data, val, vocabGiven, signal }: CorpusOptions): Pro
   const held = val === undefined ? undefined : splitStories(readText(val));
   if ((held ?? index.val.shards).length === 0) throw nothingToScore(val ?? data);
   await verifyShards(folder, signal);
-  const training = new ShardSource(data, index.train);
-  const validation = new ShardSource(data, index.val);
+  const eos = index.asReleased ? undefined : tokenizer.eos;
+  const training = new ShardSource(data, index.train, eos);
+  const validation = new ShardSource(data, index.val, eos);
   return {
     tokenizer,
     vocabSize,
     training: { ...index.train, tokens: training },
-    validation: held ? inMemory(held, tokenizer) : { ...index.val, tokens: validation },
+    validation: held ? inMemory(held, tokenizer, index.asReleased) : { ...index.val, tokens: validation },
     sha256: createHash("sha256")
       .update(index.train.shards.map((shard) => shard.sha256).join())
       .digest("hex"),
@@ -102,9 +103,9 @@ async function openFolder({ data, val, vocabGiven, signal }: CorpusOptions): Pro
   };
 }
 
-function inMemory(stories: readonly string[], tokenizer: Tokenizer): CorpusSide {
-  const { tokens, ...counts } = tokenizeStories(stories, tokenizer);
-  return { tokens: tokensInMemory(tokens), ...counts };
+function inMemory(stories: readonly string[], tokenizer: Tokenizer, asReleased: boolean): CorpusSide {
+  const { tokens, ...counts } = tokenizeStories(stories, tokenizer, asReleased);
+  return { tokens: tokensInMemory(tokens, asReleased ? undefined : tokenizer.eos), ...counts };
 }
 
 function nothingToScore(name: string): TextError {

@@ -16,6 +16,11 @@ export interface PrepareOptions {
    * blank lines or more.
    */
   readonly separator?: string;
+  /**
+   * Prepare the text as for the released FlashLM v5, for weights that are imported: blank lines dropped, lines joined
+   * with nothing between, `<|endoftext|>` as text. Needs `tokenizer`. Default false.
+   */
+  readonly asReleased?: boolean;
   /** The field of a JSON line that holds a story; default "text". */
   readonly field?: string;
   /** The share of the stories that is held out to score with; default 0.02. */

@@ -44,6 +44,12 @@ export async function prepare(options: PrepareOptions): Promise<PrepareResult> {
   if (options.tokenizer !== undefined && options.vocab !== undefined) {
     throw new OptionError(`vocab is ${vocab} and tokenizer ${options.tokenizer}; give one of them`);
   }
+  const asReleased = options.asReleased ?? false;
+  if (asReleased && options.tokenizer === undefined) {
+    throw new OptionError(
+      "asReleased is true without a tokenizer; give the tokenizer.json that the weights were trained with",
+    );
+  }
   const form = { separator: readSeparator(options.separator ?? "<|endoftext|>"), field: options.field ?? "text" };
   if (texts.length === 0) throw new OptionError("no text is given; expected files, folders or patterns");
   const folder = new CorpusFolder(out);
@@ -56,6 +62,7 @@ export async function prepare(options: PrepareOptions): Promise<PrepareResult> {
     all: files.reduce((sum, file) => sum + file.bytes, 0),
     valShare,
     workers,
+    asReleased,
   };
   options.onProgress?.({ kind: "found", files: files.length, bytes: work.all });
   try {
@@ -63,7 +70,7 @@ export async function prepare(options: PrepareOptions): Promise<PrepareResult> {
     const tokenizer = naming(options.tokenizer ?? "tokenizer", () => Tokenizer.fromJson(json));
     await write(work, tokenizer, folder.create());
     signal?.throwIfAborted();
-    return resultOf(folder.finish(tokenizer));
+    return resultOf(folder.finish(tokenizer, asReleased));
   } catch (error) {
     folder.discard();
     // Ctrl-C reaches the process that trains the vocabulary too
@@ -94,6 +101,7 @@ interface Work extends PrepareOptions {
   readonly all: number;
   readonly valShare: number;
   readonly workers: number;
+  readonly asReleased: boolean;
 }
 
 /** Learns a vocabulary from a sample of the stories to train on, as the text of a tokenizer.json. */
@@ -112,7 +120,8 @@ async function learn(work: Work, vocab: number, size: number, seed: number): Pro
 }
 
 async function write(work: Work, { json }: Tokenizer, writers: Readonly<Record<Side, ShardWriter>>): Promise<void> {
-  const job = { tokenizerJson: json, valShare: work.valShare };
+  const { valShare, asReleased } = work;
+  const job = { tokenizerJson: json, valShare, asReleased };
   // a text of one batch is done before a thread has started
   const workers = Math.min(work.workers, Math.ceil(work.all / BATCH_CHARACTERS));
   const tokenizing = workers > 1 ? piscinaTokenizing(job, workers) : tokenizingInPlace(job);

@@ -239,6 +239,7 @@ test("prepare refuses in one line, with exit code 2, and writes nothing", async 
     [to(text, "--sample", "0"), /--sample is 0; /],
     [to(text, "--seed", "-1"), /--seed is -1; /],
     [to(text, "--workers", "0"), /--workers is 0; /],
+    [to(text, "--as-released"), /--as-released is true without a tokenizer; /],
     [to(text, "--separator", ""), /--separator is ""; /],
     [["prepare", text, "--out", prepared], /prepared holds a prepared text already \(index\.json\).*--overwrite/],
     [["prepare", text, "--out", bad, "--overwrite"], /bad holds other files/],
