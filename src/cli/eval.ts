@@ -29,7 +29,7 @@ export function evalCommand(): Command {
     )
     .option(
       "--as-released",
-      "the text as FlashLM v5 was trained and scored on it: lines joined, <|endoftext|> as text, windows from nothing; bytes are counted as without",
+      "score as the FlashLM release does: lines joined, <|endoftext|> as text, in windows from nothing; the bytes stay those of the stories",
     )
     .option(...workersOption)
     .option(...kernelsOption)

@@ -20,7 +20,10 @@ export function prepareCommand(): Command {
     .option("--out <dir>", "the folder that receives the tokens")
     .option("--vocab <v>", "tokens in the vocabulary (default 4096)", number)
     .option("--tokenizer <file>", "take this tokenizer.json instead of learning one")
-    .option("--as-released", "for imported weights: lines joined, blank ones dropped, <|endoftext|> as text")
+    .option(
+      "--as-released",
+      "prepare as the FlashLM release does: blank lines dropped, lines joined, <|endoftext|> as text; needs --tokenizer",
+    )
     .option("--separator <rule>", "what ends a story: the text of a line (default <|endoftext|>), blank, or blank:3")
     .option("--field <name>", 'the field of a JSON line that holds a story (default "text")')
     .option("--val-share <x>", "the share of the stories to score with (default 0.02)", number)
