@@ -29,6 +29,7 @@ await build({
     portable: "src/portable.ts",
     cli: "src/cli/main.ts",
     worker: "src/workers/piscina-worker.ts",
+    "tokenizing-worker": "src/workers/piscina-tokenizing-worker.ts",
     "web-worker": "src/workers/web-worker.ts",
   },
   outdir: "dist",
