@@ -10,6 +10,8 @@ export { prepare } from "./run/prepare.ts";
 export type { PrepareOptions, PrepareProgress, PrepareResult } from "./run/prepare-options.ts";
 export { train } from "./run/train.ts";
 export { InterruptedError, type TrainOptions, type TrainProgress, type TrainResult } from "./run/train-options.ts";
+export type { OptimizerSettings } from "./train/learner.ts";
+export type { TrainingSettings } from "./train/settings.ts";
 
 /**
  * Loads a model: from the path of a run folder or a file, an address, a Response, a Blob, or the bytes of its file.

@@ -60,6 +60,7 @@ export class Model {
   /**
    * Opens a model from the bytes of its file.
    *
+   * @internal Users have loadModel.
    * @throws FormatError for a damaged file; MemoryError for a model too large; RuntimeError without WebAssembly SIMD.
    */
   static fromBytes(bytes: Uint8Array, options: ModelOptions = {}): Model {
