@@ -1,6 +1,6 @@
 // Bundles src/ into dist/: the library for Node and for everywhere else, the command, the workers of both; and the
 // kernels' modules, for hosts that must be given them.
-import { copyFile, rm } from "node:fs/promises";
+import { copyFile, rm, writeFile } from "node:fs/promises";
 import { build } from "esbuild";
 
 await rm("dist", { recursive: true, force: true });
@@ -21,3 +21,5 @@ await build({
   packages: "external",
 });
 for (const module of ["simd", "relaxed", "single"]) await copyFile(`wasm-build/${module}.wasm`, `dist/${module}.wasm`);
+await copyFile("src/kernels-module.d.ts", "dist/kernels-module.d.ts");
+await writeFile("dist/web-worker.d.ts", "export {};\n");
