@@ -4,11 +4,11 @@ import type { Model } from "./inference/model.ts";
 import type { ByteSource } from "./inference/source.ts";
 import { crewFor } from "./run/crew.ts";
 import { readSourceOrPath } from "./run/open-model.ts";
+import type { PrepareOptions, PrepareResult } from "./run/prepare-options.ts";
+import type { TrainOptions, TrainResult } from "./run/train-options.ts";
 
 export * from "./portable.ts";
-export { prepare } from "./run/prepare.ts";
 export type { PrepareOptions, PrepareProgress, PrepareResult } from "./run/prepare-options.ts";
-export { train } from "./run/train.ts";
 export { InterruptedError, type TrainOptions, type TrainProgress, type TrainResult } from "./run/train-options.ts";
 export type { OptimizerSettings } from "./train/learner.ts";
 export type { TrainingSettings } from "./train/settings.ts";
@@ -23,4 +23,26 @@ export type { TrainingSettings } from "./train/settings.ts";
  */
 export function loadModel(source: ByteSource, options?: LoadOptions): Promise<Model> {
   return loadOn({ read: readSourceOrPath, crewFor }, source, options);
+}
+
+/**
+ * Trains a model and saves it: tokenizer, training, score, files.
+ *
+ * @throws OptionError, ConfigError, TextError, MemoryError before anything is written; InterruptedError when the
+ * signal ended the run; WorkerError when a thread died.
+ */
+export async function train(options: TrainOptions): Promise<TrainResult> {
+  // loaded when called, as `prepare` is: half of the package is not needed to run a model
+  const run = await import("./run/train.ts");
+  return run.train(options);
+}
+
+/**
+ * Turns a text of any size into a folder of tokens that can be trained on, without ever holding it in memory.
+ *
+ * @throws OptionError or TextError, with everything as it was before.
+ */
+export async function prepare(options: PrepareOptions): Promise<PrepareResult> {
+  const run = await import("./run/prepare.ts");
+  return run.prepare(options);
 }

@@ -1,4 +1,3 @@
-import { Piscina } from "piscina";
 import type { AnyCrewFactory, CrewJob, Share } from "../engine/crew.ts";
 import { WorkerError } from "../engine/errors.ts";
 
@@ -11,22 +10,12 @@ import { WorkerError } from "../engine/errors.ts";
  */
 export function piscinaCrew(worker: URL = new URL("./worker.js", import.meta.url)): AnyCrewFactory {
   return <Job extends CrewJob, Phase, Result>(job: Job) => {
-    const pool = new Piscina<Share<Phase>, Result>({
-      filename: worker.href,
-      minThreads: job.shape.workers,
-      maxThreads: job.shape.workers,
-      workerData: job,
-    });
-    // the pool would replace a thread that dies without a task, and wait for one that dies before it is ready
-    const death = new Promise<never>((_, reject) => {
-      for (const thread of pool.threads) {
-        thread.once("error", reject);
-        thread.once("exit", (code) => reject(new Error(`its exit code is ${code}`)));
-      }
-    });
-    death.catch(() => {});
+    const starting = startPool<Phase, Result>(worker, job);
+    // whoever runs a phase hears of it
+    starting.catch(() => {});
     return {
       run: async (phase: Phase): Promise<Result[]> => {
+        const { pool, death } = await starting;
         const shares = Array.from({ length: job.shape.workers }, (_, worker) => pool.run({ phase, worker }));
         try {
           return await Promise.race([death, Promise.all(shares)]);
@@ -35,7 +24,31 @@ export function piscinaCrew(worker: URL = new URL("./worker.js", import.meta.url
           throw new WorkerError(`a worker thread failed in the middle of its work: ${reason}`, { cause });
         }
       },
-      close: () => pool.destroy(),
+      close: async () => {
+        const { pool } = await starting;
+        await pool.destroy();
+      },
     };
   };
+}
+
+/** A pool of threads for a job, and what rejects when one of them dies. */
+async function startPool<Phase, Result>(worker: URL, job: CrewJob) {
+  // only who has work for several threads waits for piscina to be loaded
+  const { Piscina } = await import("piscina");
+  const pool = new Piscina<Share<Phase>, Result>({
+    filename: worker.href,
+    minThreads: job.shape.workers,
+    maxThreads: job.shape.workers,
+    workerData: job,
+  });
+  // the pool would replace a thread that dies without a task, and wait for one that dies before it is ready
+  const death = new Promise<never>((_, reject) => {
+    for (const thread of pool.threads) {
+      thread.once("error", reject);
+      thread.once("exit", (code) => reject(new Error(`its exit code is ${code}`)));
+    }
+  });
+  death.catch(() => {});
+  return { pool, death };
 }
