@@ -73,7 +73,7 @@ function compileSet(set: KernelSet): CompiledKernels {
       kernels = { set, module: new WebAssembly.Module(bytesOf(set)) };
     } catch (cause) {
       throw new RuntimeError(
-        "this runtime cannot compile WebAssembly with SIMD; Node 20, Deno, Bun or a current browser would do",
+        "this runtime cannot compile WebAssembly with SIMD; Node 20, Deno, Bun or a current browser would do, and the option wasm where none may be compiled",
         { cause },
       );
     }
