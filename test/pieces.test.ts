@@ -86,13 +86,16 @@ describe("while a text is generated, others have their turn:", () => {
     await expect(reading).rejects.toThrow(/timeout/);
   });
 
-  test("where there is no setImmediate, as in a browser", async () => {
-    const { setImmediate } = globalThis;
-    Reflect.deleteProperty(globalThis, "setImmediate");
+  test.each([
+    ["in a browser", ["setImmediate"]],
+    ["at the edge", ["setImmediate", "MessageChannel"]],
+  ])("%s", async (_, missing) => {
+    const before = missing.map((name) => [name, Reflect.get(globalThis, name)] as const);
+    for (const name of missing) Reflect.deleteProperty(globalThis, name);
     try {
       await expect(generating(AbortSignal.timeout(50))).rejects.toThrow(/timeout/);
     } finally {
-      globalThis.setImmediate = setImmediate;
+      for (const [name, value] of before) Reflect.set(globalThis, name, value);
     }
   });
 });
