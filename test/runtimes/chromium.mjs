@@ -71,6 +71,8 @@ export async function runPage(chromium, folder, isolated) {
 }
 
 async function serve(response, file, isolated) {
+  // the least that a page must allow: inline scripts are for the import map of a page without a bundler
+  response.setHeader("Content-Security-Policy", "script-src 'self' 'wasm-unsafe-eval' 'unsafe-inline'");
   if (isolated) {
     response.setHeader("Cross-Origin-Opener-Policy", "same-origin");
     response.setHeader("Cross-Origin-Embedder-Policy", "require-corp");
