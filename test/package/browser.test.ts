@@ -21,7 +21,10 @@ function open(site: string, isolated: boolean, { skip }: TestContext): { answer:
   const program = join(root, "test", "runtimes", "chromium.mjs");
   const args = isolated ? [program, site, "isolated"] : [program, site];
   const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
-  if (status === 9) skip(stderr);
+  if (status === 9) {
+    console.warn(`skipped: ${stderr}`);
+    skip(stderr);
+  }
   expect(status, stderr).toBe(0);
   return JSON.parse(stdout);
 }
@@ -49,11 +52,10 @@ describe("a page has the results of Node", () => {
       join(folder, "index.html"),
       `<!doctype html>${head}<script type="module" src="results-page.mjs"></script>`,
     );
-    expectResults(open(folder, false, context), false);
     expectResults(open(folder, true, context), true);
   });
 
-  test("bundled by esbuild", async (context) => {
+  test("bundled by esbuild, where memory may not be shared", async (context) => {
     const path = site("esbuild", "page.js");
     const { warnings } = await build({
       absWorkingDir: folder,
@@ -65,7 +67,7 @@ describe("a page has the results of Node", () => {
       logLevel: "silent",
     });
     expect(warnings).toEqual([]);
-    expectResults(open(path, true, context), true);
+    expectResults(open(path, false, context), false);
   });
 
   test("bundled by Vite", async (context) => {

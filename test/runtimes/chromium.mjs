@@ -62,11 +62,12 @@ export async function runPage(chromium, folder, isolated) {
     });
     return { answer, asked };
   } finally {
-    browser?.kill();
+    browser?.kill("SIGKILL");
     server.close();
     server.closeAllConnections();
     await new Promise((resolve) => (browser?.exitCode === null ? browser.once("exit", resolve) : resolve()));
-    rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+    // its own processes write there for a moment longer
+    rmSync(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
   }
 }
 
