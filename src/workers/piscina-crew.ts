@@ -15,9 +15,9 @@ export function piscinaCrew(worker: URL = new URL("./worker.js", import.meta.url
     starting.catch(() => {});
     return {
       run: async (phase: Phase): Promise<Result[]> => {
-        const { pool, death } = await starting;
-        const shares = Array.from({ length: job.shape.workers }, (_, worker) => pool.run({ phase, worker }));
         try {
+          const { pool, death } = await starting;
+          const shares = Array.from({ length: job.shape.workers }, (_, worker) => pool.run({ phase, worker }));
           return await Promise.race([death, Promise.all(shares)]);
         } catch (cause) {
           const reason = cause instanceof Error ? cause.message : String(cause);

@@ -28,7 +28,7 @@ describe("the package", () => {
     const models = Object.keys(files).filter((file) => file.startsWith("models/"));
     if (models.length === 0) expect(bytes).toBeLessThanOrEqual(400_000);
     for (const [file, size] of Object.entries(files)) {
-      expect(file).toMatch(/^(dist\/[\w-]+\.(js|d\.ts|wasm|txt)|models\/.*|package\.json|[A-Z]+(\.md)?)$/);
+      expect(file).toMatch(/^(dist\/[\w/-]+\.(js|d\.ts|wasm|txt)|models\/.*|package\.json|[A-Z]+(\.md)?)$/);
       if (file.endsWith(".wasm")) expect(size).toBeLessThanOrEqual(80_000);
     }
   });
