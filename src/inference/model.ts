@@ -60,6 +60,7 @@ export class Model {
   /**
    * Opens a model from the bytes of its file.
    *
+   * @internal Users have loadModel.
    * @throws FormatError for a damaged file; MemoryError for a model too large; RuntimeError without WebAssembly SIMD.
    */
   static fromBytes(bytes: Uint8Array, options: ModelOptions = {}): Model {
@@ -131,8 +132,15 @@ export class Model {
           .slice(from, from + round)
           .map(({ ids, options: { seed } }) => ({ ids, options: { ...rest, seed } })),
         next: new Int32Array(sharedBuffer(4)),
+        stop: new Int32Array(sharedBuffer(4)),
       };
-      const results = (await this.#working.run({ kind: "generate", job })).flat();
+      const stop = () => Atomics.store(job.stop, 0, 1);
+      signal?.addEventListener("abort", stop);
+      const shares = await this.#working
+        .run({ kind: "generate", job })
+        .finally(() => signal?.removeEventListener("abort", stop));
+      signal?.throwIfAborted();
+      const results = shares.flat();
       for (const text of results.sort((a, b) => a.index - b.index)) yield { ...text, index: from + text.index };
     }
   }

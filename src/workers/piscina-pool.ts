@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { Piscina } from "piscina";
+import type { Piscina } from "piscina";
 import { WorkerError } from "../engine/errors.ts";
 
 /** Threads that do tasks. */
@@ -18,15 +18,59 @@ export interface Pool<Task, Result> {
  * @param data what every thread is given when it starts.
  */
 export function piscinaPool<Task, Result>(worker: URL, threads: number, data: unknown): Pool<Task, Result> {
+  const starting = startThreads<Task, Result>(worker, threads, data);
+  // whoever runs a task hears of it
+  starting.catch(() => {});
+  return {
+    run: async (task) => {
+      let watch: Watch | undefined;
+      try {
+        const started = await starting;
+        watch = started.watch;
+        if (watch.death) throw watch.death;
+        return await started.pool.run(task);
+      } catch (error) {
+        const cause = watch?.death ?? error;
+        const reason = cause instanceof Error ? cause.message : String(cause);
+        throw new WorkerError(`a worker thread failed in the middle of its work: ${reason}`, { cause });
+      }
+    },
+    close: async () => {
+      const { pool, starts, exits } = await starting;
+      // Node 20 may crash when a thread is ended while it loads its modules
+      await Promise.all(starts);
+      void pool.destroy();
+      await Promise.all(exits);
+    },
+  };
+}
+
+/** What is known of a pool's threads. */
+interface Watch {
+  /** Why one of them ended. */
+  death: Error | undefined;
+}
+
+interface Threads<Task, Result> {
+  readonly pool: Piscina<Task, Result>;
+  readonly watch: Watch;
+  /** Resolve when a thread is ready, or has ended. */
+  readonly starts: Promise<unknown>[];
+  readonly exits: Promise<unknown>[];
+}
+
+async function startThreads<Task, Result>(worker: URL, threads: number, data: unknown): Promise<Threads<Task, Result>> {
+  // only who has work for several threads waits for piscina to be loaded
+  const { Piscina } = await import("piscina");
   const pool = new Piscina<Task, Result>({
     filename: worker.href,
     minThreads: threads,
     maxThreads: threads,
     workerData: data,
   });
-  let death: Error | undefined;
+  const watch: Watch = { death: undefined };
   const end = (cause: Error) => {
-    death ??= cause;
+    watch.death ??= cause;
     void pool.destroy();
   };
   // before the pool hears of it, which would start another thread, or wait for one that has died before it was ready
@@ -38,22 +82,5 @@ export function piscinaPool<Task, Result>(worker: URL, threads: number, data: un
   const exits = pool.threads.map((thread) => once(thread, "exit").catch(() => {}));
   // the first word of a thread is that it is ready
   const starts = pool.threads.map((thread, i) => Promise.race([once(thread, "message").catch(() => {}), exits[i]]));
-  return {
-    run: async (task) => {
-      try {
-        if (death) throw death;
-        return await pool.run(task);
-      } catch (error) {
-        const cause = death ?? error;
-        const reason = cause instanceof Error ? cause.message : String(cause);
-        throw new WorkerError(`a worker thread failed in the middle of its work: ${reason}`, { cause });
-      }
-    },
-    close: async () => {
-      // Node 20 may crash when a thread is ended while it loads its modules
-      await Promise.all(starts);
-      void pool.destroy();
-      await Promise.all(exits);
-    },
-  };
+  return { pool, watch, starts, exits };
 }
