@@ -55,6 +55,18 @@ export const presets = {
     headNorm: "token",
     activations: "int8",
   },
+  /** About 10 million parameters, a third of v5's layers: for two hours or more (docs/recipe.md). */
+  medium: {
+    vocabSize: 2048,
+    dModel: 384,
+    nHeads: 8,
+    dHead: 48,
+    nLayers: 6,
+    dFfn: 1152,
+    seqLen: 256,
+    headNorm: "token",
+    activations: "int8",
+  },
   /** FlashLM v5 "Thunderbolt" as released, 29,750,784 parameters, but with the causal head norm. */
   v5: {
     vocabSize: 8192,
