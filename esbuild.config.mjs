@@ -1,6 +1,6 @@
-// Bundles src/ into dist/: the library for Node and for everywhere else, the command, the workers of both; and the
-// kernels' modules, for hosts that must be given them.
-import { copyFile, readFile, rm } from "node:fs/promises";
+// Bundles src/ into dist/: the library for Node and for everywhere else, the command, the workers of both; and beside
+// them the kernels' modules, for hosts that must be given them.
+import { copyFile, readFile, rm, writeFile } from "node:fs/promises";
 import { build } from "esbuild";
 
 const { dependencies, optionalDependencies } = JSON.parse(await readFile("package.json", "utf8"));
@@ -29,6 +29,7 @@ await build({
     portable: "src/portable.ts",
     cli: "src/cli/main.ts",
     worker: "src/workers/piscina-worker.ts",
+    "tokenizing-worker": "src/workers/piscina-tokenizing-worker.ts",
     "web-worker": "src/workers/web-worker.ts",
   },
   outdir: "dist",
@@ -41,4 +42,17 @@ await build({
   plugins: [listingOnly],
 });
 for (const module of ["simd", "relaxed", "single"]) await copyFile(`wasm-build/${module}.wasm`, `dist/${module}.wasm`);
-await copyFile("node_modules/@huggingface/hub/LICENSE", "dist/huggingface-hub.LICENSE");
+await copyFile("src/kernels-module.d.ts", "dist/kernels-module.d.ts");
+await writeFile("dist/web-worker.d.ts", "export {};\n");
+
+// what the bundles have taken in keeps its licence
+const licences = await Promise.all(
+  [
+    "@huggingface/hub/LICENSE",
+    "@huggingface/tokenizers/LICENSE",
+    "tinyqueue/LICENSE",
+    "assemblyscript/LICENSE",
+    "assemblyscript/NOTICE",
+  ].map(async (file) => `${file}\n\n${await readFile(`node_modules/${file}`, "utf8")}`),
+);
+await writeFile("dist/licences.txt", licences.join("\n\n"));

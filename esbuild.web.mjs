@@ -66,7 +66,25 @@ await build({
   define: { FILES: JSON.stringify(["./", ...files]), BUILD: JSON.stringify(hash.digest("hex").slice(0, 12)) },
 });
 
+// what is not loaded with the page
+await writeFile(`${out}/licences.txt`, await licences());
 await writeFile(`${out}/stories.txt.gz`, gzipSync(await sampleStories(), { level: 9 }));
+
+/** Of what is bundled; a text that several have, once. */
+async function licences() {
+  const packages = new Map();
+  for (const file of [
+    "@huggingface/tokenizers/LICENSE",
+    "assemblyscript/LICENSE",
+    "assemblyscript/NOTICE",
+    "tinyqueue/LICENSE",
+    "uplot/LICENSE",
+  ]) {
+    const text = await readFile(`node_modules/${file}`, "utf8");
+    packages.set(text, [...(packages.get(text) ?? []), file]);
+  }
+  return [...packages].map(([text, names]) => `${names.join(", ")}\n\n${text}`).join("\n\n");
+}
 
 async function sampleStories() {
   const file = await open("data/tinystories.txt");

@@ -14,6 +14,7 @@ import { extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { chromium } from "playwright-core";
+import { findChromium } from "../test/runtimes/chromium.mjs";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -36,8 +37,7 @@ const server = createServer(({ url }, response) => {
 });
 await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
 
-const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
-const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
+const browser = await chromium.launch({ executablePath: findChromium(), args: ["--no-sandbox"] });
 const times = [];
 for (let run = 0; run < Number(values.runs); run++) {
   const context = await browser.newContext();

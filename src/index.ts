@@ -1,21 +1,23 @@
 /** thunderbolt-lm: train and run a matmul-free ternary language model on CPU. */
 import { availableParallelism } from "node:os";
+import type { FetchOptions, FetchResult } from "./fetch/fetch-options.ts";
 import { type LoadOptions, loadOn } from "./inference/load.ts";
 import type { Model } from "./inference/model.ts";
 import type { ByteSource } from "./inference/source.ts";
 import { crewFor } from "./run/crew.ts";
 import { readSourceOrPath } from "./run/open-model.ts";
+import type { PrepareOptions, PrepareResult } from "./run/prepare-options.ts";
+import type { TrainOptions, TrainResult } from "./run/train-options.ts";
 import { type TrainedText, type TrainTextOptions, trainTextOn } from "./train/train-text.ts";
 
 export { DownloadError } from "./engine/errors.ts";
-export { fetchFiles } from "./fetch/fetch.ts";
 export type { Fetchable, FetchOptions, FetchProgress, FetchResult } from "./fetch/fetch-options.ts";
 export type { HubSettings } from "./fetch/hub-settings.ts";
 export * from "./portable.ts";
-export { prepare } from "./run/prepare.ts";
 export type { PrepareOptions, PrepareProgress, PrepareResult } from "./run/prepare-options.ts";
-export { train } from "./run/train.ts";
 export { InterruptedError, type TrainOptions, type TrainProgress, type TrainResult } from "./run/train-options.ts";
+export type { OptimizerSettings } from "./train/learner.ts";
+export type { TrainingSettings } from "./train/settings.ts";
 
 /**
  * Loads a model: from the path of a run folder or a file, an address, a Response, a Blob, or the bytes of its file.
@@ -36,4 +38,37 @@ export function loadModel(source: ByteSource, options?: LoadOptions): Promise<Mo
  */
 export function trainText(options: TrainTextOptions): Promise<TrainedText> {
   return trainTextOn({ cores: availableParallelism(), crewFor }, options);
+}
+
+/**
+ * Trains a model and saves it: tokenizer, training, score, files.
+ *
+ * @throws OptionError, ConfigError, TextError, MemoryError before anything is written; InterruptedError when the
+ * signal ended the run; WorkerError when a thread died.
+ */
+export async function train(options: TrainOptions): Promise<TrainResult> {
+  // loaded when called, as `prepare` is: half of the package is not needed to run a model
+  const run = await import("./run/train.ts");
+  return run.train(options);
+}
+
+/**
+ * Turns a text of any size into a folder of tokens that can be trained on, without ever holding it in memory.
+ *
+ * @throws OptionError or TextError, with everything as it was before.
+ */
+export async function prepare(options: PrepareOptions): Promise<PrepareResult> {
+  const run = await import("./run/prepare.ts");
+  return run.prepare(options);
+}
+
+/**
+ * Fetches a data set, or released weights, from the Hugging Face hub. A file that is there already, with the hash that
+ * the hub lists, is not fetched again; one that has come in part is gone on with.
+ *
+ * @throws OptionError before anything is written; DownloadError.
+ */
+export async function fetchFiles(options: FetchOptions): Promise<FetchResult> {
+  const run = await import("./fetch/fetch.ts");
+  return run.fetchFiles(options);
 }

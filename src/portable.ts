@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /** thunderbolt-lm where there is no Node: in browsers, in what bundlers make for them, and at the edge. */
 import { type LoadOptions, loadOn } from "./inference/load.ts";
 import type { Model } from "./inference/model.ts";
@@ -19,7 +20,7 @@ export {
   WorkerError,
 } from "./engine/errors.ts";
 export type { Audit } from "./inference/audit.ts";
-export type { FinishReason, Piece } from "./inference/continuation.ts";
+export type { ContinuationOptions, FinishReason, Piece } from "./inference/continuation.ts";
 export type { Evaluation } from "./inference/evaluate.ts";
 export type { GenerateOptions } from "./inference/generate.ts";
 export type { BatchOptions, BatchPiece, GeneratedText } from "./inference/generate-batch.ts";
@@ -27,10 +28,12 @@ export type { LoadOptions } from "./inference/load.ts";
 export { Model } from "./inference/model.ts";
 export type { SamplingOptions } from "./inference/sampler.ts";
 export type { EvaluationMode } from "./inference/scoring.ts";
-export type { Session } from "./inference/session.ts";
+export { Session } from "./inference/session.ts";
 export type { ByteSource } from "./inference/source.ts";
-export { Tokenizer } from "./tokenizer/tokenizer.ts";
+export { TokenDecoder, Tokenizer } from "./tokenizer/tokenizer.ts";
+export type { TrainingLength } from "./train/length.ts";
 export type { TrainedText, TrainTextOptions, TrainTextProgress } from "./train/train-text.ts";
+export type { StepReport } from "./train/training.ts";
 
 /**
  * Loads a model: from an address, a Response, a Blob, or the bytes of its file. Several workers are Web Workers, where

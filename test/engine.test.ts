@@ -4,7 +4,24 @@ import { ConfigError, MemoryError, OptionError } from "../src/engine/errors.ts";
 import { createMemory, instantiateKernels } from "../src/engine/instance.ts";
 import { compileKernels } from "../src/engine/module.ts";
 import { countParameters } from "../src/engine/parameters.ts";
+import { shown } from "../src/engine/shown.ts";
 import { planTraining } from "../src/train/plan.ts";
+
+test("a value from outside is shown on one short line, whatever it is", () => {
+  const deep: unknown = JSON.parse("[".repeat(100_000) + "]".repeat(100_000));
+  const values = [undefined, Number.NaN, "a\nb", { a: [1] }, "x".repeat(100), deep, { deep }, 1n];
+  expect(values.map(shown)).toEqual([
+    "missing",
+    "NaN",
+    '"a\\nb"',
+    '{"a":[1]}',
+    `"${"x".repeat(76)}...`,
+    "a list",
+    "a value of type object",
+    "a value of type bigint",
+  ]);
+  expect(() => parseConfig({ ...presets.tiny, nLayers: deep })).toThrow(/^nLayers is a list; /);
+});
 
 describe("presets", () => {
   test("v5 has the parameters of the release", () => {

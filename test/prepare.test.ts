@@ -170,6 +170,7 @@ describe("index.json", () => {
   const index = {
     vocabSize: 300,
     tokenizer: "ab".repeat(32),
+    asReleased: false,
     train: sideOf([shard("train-00000.tokens", 5), shard("train-00001.tokens", 6)]),
     val: sideOf([]),
   };
@@ -221,7 +222,7 @@ describe("shards", () => {
           expect(tokens).toBeLessThanOrEqual(64);
         }
         expect(side).toMatchObject({ tokens: all.length, stories: lengths.length, bytes: 2 * lengths.length });
-        const source = new ShardSource(folder, side);
+        const source = new ShardSource(folder, side, 3);
         expect(source.length).toBe(all.length);
         for (const [a, b] of places) {
           const from = a % all.length;
@@ -258,7 +259,7 @@ test("a score takes whole stories from a source, also those longer than what is 
       job.nats.fill(1);
     },
     presets.tiny,
-    { tokens: tokensInMemory(tokens), bytes: 1000, eos: 3 },
+    { tokens: tokensInMemory(tokens, 3), bytes: 1000 },
     { onProgress: (all) => done.push(all) },
   );
   expect(seen).toEqual(stories);

@@ -9,7 +9,7 @@ import { count, printResult } from "./output.ts";
 export function benchCommand(): Command {
   return new Command("bench")
     .description("Measure this machine: kernels, training, decoding, reading of prompts.")
-    .option("--preset <name>", "tiny, small or v5", "tiny")
+    .option("--preset <name>", "tiny, small, medium or v5", "tiny")
     .option("--activations <kind>", "float32 or int8; by default the preset's")
     .option("--workers <w>", "threads of the training figure (default all cores)", number, availableParallelism())
     .option("--seconds <s>", "time for each figure", number, 1)

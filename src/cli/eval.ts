@@ -10,6 +10,7 @@ import { count, Progress, printResult } from "./output.ts";
 interface Flags {
   readonly data: string;
   readonly mode: string;
+  readonly asReleased?: boolean;
   readonly workers?: number;
   readonly kernels?: string;
   readonly json?: boolean;
@@ -26,12 +27,16 @@ export function evalCommand(): Command {
       "window: in windows, fast; stream: token by token, as generation does. Same figures",
       "window",
     )
+    .option(
+      "--as-released",
+      "score as the FlashLM release does: lines joined, <|endoftext|> as text, in windows from nothing; the bytes stay those of the stories",
+    )
     .option(...workersOption)
     .option(...kernelsOption)
     .option("--json", "print the result as one JSON object")
     .addHelpText("after", "\nExample:\n  $ thunderbolt eval runs/a --data held-out.txt --json")
     .action(async (path: string, flags: Flags) => {
-      const { mode } = flags;
+      const { mode, asReleased } = flags;
       if (mode !== "window" && mode !== "stream")
         throw new OptionError(`unknown mode "${mode}"; known: window, stream`);
       const text = readText(flags.data);
@@ -43,7 +48,7 @@ export function evalCommand(): Command {
       const started = performance.now();
       const onProgress = (done: number, all: number) =>
         progress.show(`${count(done)} of ${count(all)} tokens`, done / all);
-      const score = await namingLater(flags.data, () => model.evaluate(text, { mode, onProgress }));
+      const score = await namingLater(flags.data, () => model.evaluate(text, { mode, asReleased, onProgress }));
       progress.done();
       const result = { ...score, tokensPerSecond: (score.tokens / (performance.now() - started)) * 1000 };
       printResult(flags.json, result, () =>

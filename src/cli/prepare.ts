@@ -3,7 +3,7 @@ import { OptionError } from "../engine/errors.ts";
 import { prepare, verifyPrepared } from "../run/prepare.ts";
 import type { PrepareOptions, PrepareProgress, PrepareResult } from "../run/prepare-options.ts";
 import { interruptSignal } from "./interrupt.ts";
-import { number } from "./options.ts";
+import { number, workersOption } from "./options.ts";
 import { bytesShower, count, duration, Progress, printResult } from "./output.ts";
 
 interface Flags extends Omit<PrepareOptions, "texts" | "out"> {
@@ -20,11 +20,16 @@ export function prepareCommand(): Command {
     .option("--out <dir>", "the folder that receives the tokens")
     .option("--vocab <v>", "tokens in the vocabulary (default 4096)", number)
     .option("--tokenizer <file>", "take this tokenizer.json instead of learning one")
+    .option(
+      "--as-released",
+      "prepare as the FlashLM release does: blank lines dropped, lines joined, <|endoftext|> as text; needs --tokenizer",
+    )
     .option("--separator <rule>", "what ends a story: the text of a line (default <|endoftext|>), blank, or blank:3")
     .option("--field <name>", 'the field of a JSON line that holds a story (default "text")')
     .option("--val-share <x>", "the share of the stories to score with (default 0.02)", number)
     .option("--sample <bytes>", "text that the vocabulary is learnt from (default 16777216)", number)
     .option("--seed <s>", "seed of the sample (default 0)", number)
+    .option(...workersOption)
     .option("--overwrite", "replace what was prepared in --out")
     .option("--verify <dir>", "instead: compare every byte of a prepared folder with its index")
     .option("--json", "print the result as one JSON object")

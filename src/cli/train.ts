@@ -26,7 +26,7 @@ export function trainCommand(): Command {
       "a UTF-8 text file, whose stories lines <|endoftext|> end; or a folder from thunderbolt prepare",
     )
     .requiredOption("--out <run>", "the folder that receives the run")
-    .option("--preset <name>", "tiny, small or v5", "tiny")
+    .option("--preset <name>", "tiny, small, medium or v5", "tiny")
     .option("--config <file>", "JSON with fields that differ from the preset's")
     .option(
       "--steps <n>",
@@ -39,6 +39,7 @@ export function trainCommand(): Command {
     .option("--seq-len <t>", "tokens in a sequence", number)
     .option("--vocab <v>", "tokens in the vocabulary (a prepared folder has its own)", number)
     .option("--lr <x>", "peak learning rate", number)
+    .option("--min-lr <x>", "learning rate at the end (default: the preset's share of the peak)", number)
     .option("--warmup-steps <n>", "steps of rising learning rate", number)
     .option("--weight-decay <x>", "decoupled weight decay", number)
     .option("--seed <s>", "seed of weights and order of windows (default 0)", number)

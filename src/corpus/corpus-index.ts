@@ -1,4 +1,5 @@
 import { FormatError } from "../engine/errors.ts";
+import { shown } from "../engine/shown.ts";
 import { MAX_VOCAB_SIZE, SPECIAL_TOKENS } from "../tokenizer/vocabulary.ts";
 
 /** What stories and text some tokens are made of. */
@@ -9,7 +10,7 @@ export interface TokenCounts {
   readonly bytes: number;
 }
 
-/** One file of tokens: little-endian uint16, each story ended by `<eos>`. */
+/** One file of tokens: little-endian uint16, each story ended by `<eos>` unless it was prepared as in the release. */
 export interface ShardEntry extends TokenCounts {
   readonly file: string;
   /** Of the file, in hex. */
@@ -29,6 +30,8 @@ export interface CorpusIndex {
   readonly vocabSize: number;
   /** SHA-256 of tokenizer.json, in hex. */
   readonly tokenizer: string;
+  /** Whether the stories were prepared as in the release. */
+  readonly asReleased: boolean;
   readonly train: SideIndex;
   readonly val: SideIndex;
 }
@@ -48,8 +51,9 @@ export function sideOf(shards: readonly ShardEntry[]): SideIndex {
 }
 
 /** The text of index.json. */
-export function writeCorpusIndex({ vocabSize, tokenizer, train, val }: CorpusIndex): string {
-  return `${JSON.stringify({ format: FORMAT, version: VERSION, vocabSize, tokenizer, train, val }, null, 2)}\n`;
+export function writeCorpusIndex({ vocabSize, tokenizer, asReleased, train, val }: CorpusIndex): string {
+  const index = { format: FORMAT, version: VERSION, vocabSize, tokenizer, asReleased, train, val };
+  return `${JSON.stringify(index, null, 2)}\n`;
 }
 
 /**
@@ -69,6 +73,8 @@ export function readCorpusIndex(json: string): CorpusIndex {
   return {
     vocabSize: whole("vocabSize", index.vocabSize, SPECIAL_TOKENS.length, MAX_VOCAB_SIZE),
     tokenizer: hash("tokenizer", index.tokenizer),
+    // what was prepared before there was a choice does not say
+    asReleased: flag("asReleased", index.asReleased ?? false),
     train: readSide("train", index.train),
     val: readSide("val", index.val),
   };
@@ -106,16 +112,18 @@ function whole(name: string, value: unknown, low: number, high: number): number 
   throw unexpected(name, value, `a whole number from ${low} to ${high}`);
 }
 
+function flag(name: string, value: unknown): boolean {
+  if (typeof value === "boolean") return value;
+  throw unexpected(name, value, "true or false");
+}
+
 function hash(name: string, value: unknown): string {
   if (typeof value === "string" && /^[0-9a-f]{64}$/.test(value)) return value;
   throw unexpected(name, value, "a SHA-256 in hex");
 }
 
 function unexpected(name: string, value: unknown, expected: string): FormatError {
-  const found = JSON.stringify(value) ?? "missing";
-  return new FormatError(
-    `its ${name} is ${found.length > 80 ? `${found.slice(0, 77)}...` : found}; expected ${expected}`,
-  );
+  return new FormatError(`its ${name} is ${shown(value)}; expected ${expected}`);
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

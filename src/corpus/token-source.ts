@@ -2,6 +2,8 @@
 export interface TokenSource {
   /** How many there are. */
   readonly length: number;
+  /** The token that ends each story; undefined where nothing does, as in the release's preparation. */
+  readonly eos: number | undefined;
   /**
    * Copies the tokens from a place on, as many as the array holds.
    *
@@ -11,9 +13,10 @@ export interface TokenSource {
 }
 
 /** Tokens that are all in memory. */
-export function tokensInMemory(tokens: Uint16Array): TokenSource {
+export function tokensInMemory(tokens: Uint16Array, eos: number | undefined): TokenSource {
   return {
     length: tokens.length,
+    eos,
     read(from, into) {
       into.set(tokens.subarray(from, from + into.length));
     },

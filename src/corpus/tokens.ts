@@ -1,8 +1,9 @@
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
+import { encodeAsReleased } from "./as-released.ts";
 
 /** A tokenised text. */
 export interface TokenizedStories {
-  /** All stories' ids one after the other, each story followed by `<eos>`. */
+  /** All stories' ids one after the other, each story followed by `<eos>`, or as {@link encodeAsReleased} gives them. */
   readonly tokens: Uint16Array<ArrayBuffer>;
   /** UTF-8 bytes of the stories' text: what bits per byte are counted against. */
   readonly bytes: number;
@@ -14,6 +15,7 @@ export interface TokenizedStories {
 export function tokenizeStories(
   stories: Iterable<string>,
   tokenizer: Pick<Tokenizer, "encode" | "eos">,
+  asReleased = false,
 ): TokenizedStories {
   const utf8 = new TextEncoder();
   let tokens = new Uint16Array(1 << 16);
@@ -21,15 +23,15 @@ export function tokenizeStories(
   let bytes = 0;
   let count = 0;
   for (const story of stories) {
-    const ids = tokenizer.encode(story);
-    const end = length + ids.length + 1;
+    const ids = asReleased ? encodeAsReleased(story, tokenizer) : tokenizer.encode(story);
+    if (!asReleased) ids.push(tokenizer.eos);
+    const end = length + ids.length;
     if (end > tokens.length) {
       const larger = new Uint16Array(Math.max(2 * tokens.length, end));
       larger.set(tokens.subarray(0, length));
       tokens = larger;
     }
     tokens.set(ids, length);
-    tokens[end - 1] = tokenizer.eos;
     length = end;
     bytes += utf8.encode(story).length;
     count++;

@@ -4,6 +4,14 @@ import { permute } from "./permutation.ts";
 
 const MAX_TOKENS = 2 ** 32;
 
+/** @throws TextError for more tokens than windows can be drawn from: 2^32. */
+export function checkTokens(tokens: number): void {
+  if (tokens <= MAX_TOKENS) return;
+  throw new TextError(
+    `the text has more than ${MAX_TOKENS} tokens to train on, the most that are supported; less text would do, or a larger vocabulary`,
+  );
+}
+
 /**
  * Draws training windows so that each epoch covers the corpus once, in an order of its own.
  *
@@ -37,7 +45,7 @@ export class WindowSampler {
         `the text has ${tokens} tokens, fewer than the ${seqLen + 1} of one window; a shorter --seq-len or more text would do`,
       );
     }
-    if (tokens > MAX_TOKENS) throw new TextError(`the text has ${tokens} tokens; at most ${MAX_TOKENS} are supported`);
+    checkTokens(tokens);
 
     this.#seqLen = seqLen;
     this.#seedKey = hash64(seed, 0);

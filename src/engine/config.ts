@@ -1,4 +1,5 @@
 import { ConfigError } from "./errors.ts";
+import { shown } from "./shown.ts";
 
 /** What decides the shape of a model. Sizes are in elements; C, the width of the recurrence, is nHeads * dHead. */
 export interface ModelConfig {
@@ -54,6 +55,18 @@ export const presets = {
     headNorm: "token",
     activations: "int8",
   },
+  /** About 10 million parameters, a third of v5's layers: for two hours or more (docs/recipe.md). */
+  medium: {
+    vocabSize: 2048,
+    dModel: 384,
+    nHeads: 8,
+    dHead: 48,
+    nLayers: 6,
+    dFfn: 1152,
+    seqLen: 256,
+    headNorm: "token",
+    activations: "int8",
+  },
   /** FlashLM v5 "Thunderbolt" as released, 29,750,784 parameters, but with the causal head norm. */
   v5: {
     vocabSize: 8192,
@@ -89,7 +102,7 @@ const limits = {
  */
 export function parseConfig(input: unknown): ModelConfig {
   if (typeof input !== "object" || input === null || Array.isArray(input)) {
-    throw new ConfigError(`a configuration is an object such as ${JSON.stringify(presets.tiny)}, not ${show(input)}`);
+    throw new ConfigError(`a configuration is an object such as ${JSON.stringify(presets.tiny)}, not ${shown(input)}`);
   }
   const fields = new Map<string, unknown>(Object.entries(input));
   const known = Object.keys(presets.tiny);
@@ -100,7 +113,7 @@ export function parseConfig(input: unknown): ModelConfig {
   const size = (name: keyof typeof limits): number => {
     const value = fields.get(name);
     if (typeof value !== "number" || !Number.isInteger(value) || value < 1 || value > limits[name]) {
-      throw new ConfigError(`${name} is ${show(value)}; it must be a whole number from 1 to ${limits[name]}`);
+      throw new ConfigError(`${name} is ${shown(value)}; it must be a whole number from 1 to ${limits[name]}`);
     }
     return value;
   };
@@ -108,7 +121,7 @@ export function parseConfig(input: unknown): ModelConfig {
     const value = fields.get(name) === undefined ? otherwise : fields.get(name);
     const found = allowed.find((one) => one === value);
     if (found === undefined) {
-      throw new ConfigError(`${name} is ${show(value)}; it must be ${allowed.map((one) => `"${one}"`).join(" or ")}`);
+      throw new ConfigError(`${name} is ${shown(value)}; it must be ${allowed.map((one) => `"${one}"`).join(" or ")}`);
     }
     return found;
   };
@@ -150,8 +163,4 @@ export function presetConfig(name: string): ModelConfig {
   const found = Object.entries(presets).find(([preset]) => preset === name);
   if (!found) throw new ConfigError(`unknown preset "${name}"; known: ${Object.keys(presets).join(", ")}`);
   return found[1];
-}
-
-function show(value: unknown): string {
-  return value === undefined ? "missing" : typeof value === "number" ? String(value) : JSON.stringify(value);
 }

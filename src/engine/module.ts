@@ -39,7 +39,7 @@ export function adoptKernels(wasm: WebAssembly.Module | Uint8Array): CompiledKer
   let reason: unknown;
   for (const set of ["single", "simd"] as const) {
     try {
-      const module = wasm instanceof WebAssembly.Module ? wasm : new WebAssembly.Module(wasm.slice());
+      const module = wasm instanceof WebAssembly.Module ? wasm : new WebAssembly.Module(new Uint8Array(wasm));
       const memory = createMemory(set, 1);
       const kernels = instantiateKernels({ set, module }, memory);
       if (sumsAreExact(sumsOf(kernels, memory))) return { set, module };
@@ -74,7 +74,7 @@ function compileSet(set: KernelSet): CompiledKernels {
       kernels = { set, module: new WebAssembly.Module(bytesOf(set)) };
     } catch (cause) {
       throw new RuntimeError(
-        "this runtime cannot compile WebAssembly with SIMD; Node 20, Deno, Bun or a current browser would do",
+        "this runtime cannot compile WebAssembly with SIMD; Node 20, Deno, Bun or a current browser would do, and the option wasm where none may be compiled",
         { cause },
       );
     }

@@ -18,18 +18,20 @@ export function sharedTurns(): () => Promise<void> | undefined {
   };
 }
 
-/** Not by setTimeout, which browsers slow down to milliseconds and, out of sight, to seconds. */
+/** By setTimeout only at the edge: browsers make it wait for milliseconds and, out of sight, for seconds. */
 function othersTurn(): Promise<void> {
   return new Promise((resolve) => {
     if (typeof setImmediate === "function") {
       setImmediate(resolve);
-      return;
+    } else if (typeof MessageChannel === "function") {
+      const { port1, port2 } = new MessageChannel();
+      port1.onmessage = () => {
+        port1.close();
+        resolve();
+      };
+      port2.postMessage(undefined);
+    } else {
+      setTimeout(resolve);
     }
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => {
-      port1.close();
-      resolve();
-    };
-    port2.postMessage(undefined);
   });
 }

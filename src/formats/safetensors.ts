@@ -1,4 +1,5 @@
 import { FormatError } from "../engine/errors.ts";
+import { shown } from "../engine/shown.ts";
 
 export { float32Values, integerValues } from "./tensor-values.ts";
 
@@ -173,11 +174,11 @@ function readHeader(file: Uint8Array): { json: object; text: string; bytes: numb
 
 function checkMetadata(value: unknown): Record<string, string> {
   if (!isObject(value))
-    throw new FormatError(`safetensors ${METADATA_KEY} is ${quote(value)}, not an object of strings`);
+    throw new FormatError(`safetensors ${METADATA_KEY} is ${shown(value)}, not an object of strings`);
   const pairs: [string, string][] = [];
   for (const [key, item] of Object.entries(value)) {
     if (typeof item !== "string") {
-      throw new FormatError(`safetensors ${METADATA_KEY} ${quote(key)} is ${quote(item)}, not a string`);
+      throw new FormatError(`safetensors ${METADATA_KEY} ${shown(key)} is ${shown(item)}, not a string`);
     }
     pairs.push([key, item]);
   }
@@ -186,19 +187,19 @@ function checkMetadata(value: unknown): Record<string, string> {
 
 /** Checks one tensor's header entry and finds its bytes. */
 function locate(name: string, entry: unknown, data: Uint8Array): { begin: number; end: number; view: TensorView } {
-  if (!isObject(entry)) throw fault(name, `is described by ${quote(entry)}, not by an object`);
+  if (!isObject(entry)) throw fault(name, `is described by ${shown(entry)}, not by an object`);
   const { dtype, shape, data_offsets: offsets } = entry as Record<string, unknown>;
   if (!isDType(dtype))
-    throw fault(name, `has dtype ${quote(dtype)}; known are ${Object.keys(ELEMENT_BYTES).join(", ")}`);
-  if (!isSizes(shape)) throw fault(name, `has shape ${quote(shape)}, not a list of whole numbers`);
+    throw fault(name, `has dtype ${shown(dtype)}; known are ${Object.keys(ELEMENT_BYTES).join(", ")}`);
+  if (!isSizes(shape)) throw fault(name, `has shape ${shown(shape)}, not a list of whole numbers`);
   if (!isSizes(offsets) || offsets.length !== 2) {
-    throw fault(name, `has data_offsets ${quote(offsets)}, not a pair of whole numbers`);
+    throw fault(name, `has data_offsets ${shown(offsets)}, not a pair of whole numbers`);
   }
   const [begin = 0, end = 0] = offsets;
   if (begin > end) throw fault(name, `begins at ${begin}, after its end at ${end}`);
   if (end > data.length) throw fault(name, `ends at ${end}, beyond the ${data.length} bytes of data: truncated file?`);
   if (byteLength(name, dtype, shape) !== end - begin) {
-    throw fault(name, `has ${end - begin} bytes, which is not ${dtype} of shape ${quote(shape)}`);
+    throw fault(name, `has ${end - begin} bytes, which is not ${dtype} of shape ${shown(shape)}`);
   }
   return { begin, end, view: { dtype, shape, bytes: data.subarray(begin, end) } };
 }
@@ -207,19 +208,13 @@ function byteLength(name: string, dtype: DType, shape: readonly number[]): numbe
   let bytes: number = ELEMENT_BYTES[dtype];
   for (const size of shape) {
     bytes *= size;
-    if (!Number.isSafeInteger(bytes)) throw fault(name, `has shape ${quote(shape)}, more elements than can be counted`);
+    if (!Number.isSafeInteger(bytes)) throw fault(name, `has shape ${shown(shape)}, more elements than can be counted`);
   }
   return bytes;
 }
 
 function fault(name: string, what: string): FormatError {
-  return new FormatError(`safetensors tensor ${quote(name)} ${what}`);
-}
-
-/** A value of the file on one short line, for a message. */
-function quote(value: unknown): string {
-  const text = JSON.stringify(value) ?? "missing";
-  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+  return new FormatError(`safetensors tensor ${shown(name)} ${what}`);
 }
 
 function isObject(value: unknown): value is object {

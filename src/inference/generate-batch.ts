@@ -106,6 +106,8 @@ export interface GenerationJob {
   readonly requests: readonly BatchRequest[];
   /** One number: the next request that nobody has taken. */
   readonly next: Int32Array;
+  /** One number: not 0 once the texts are not wanted any more. */
+  readonly stop: Int32Array;
 }
 
 /** A whole generated text. */
@@ -116,9 +118,9 @@ export interface GeneratedText {
   readonly finishReason: FinishReason;
 }
 
-/** A worker's share: takes requests while it has room, and gives the texts that it generated. */
+/** A worker's share: takes requests while it has room, and gives the texts that it generated; fewer once stopped. */
 export async function generateShare(runner: Runner, job: GenerationJob, workers: number): Promise<GeneratedText[]> {
-  const { tokenizerJson, requests, next } = job;
+  const { tokenizerJson, requests, next, stop } = job;
   const taken: number[] = [];
   function* take(): Generator<BatchRequest> {
     for (;;) {
@@ -133,6 +135,7 @@ export async function generateShare(runner: Runner, job: GenerationJob, workers:
   const texts: string[] = [];
   const done: GeneratedText[] = [];
   for await (const piece of generateTogether(runner, Tokenizer.fromJson(tokenizerJson), take(), { places })) {
+    if (Atomics.load(stop, 0) !== 0) break;
     const { index, text, tokens, finishReason } = piece;
     texts[index] = (texts[index] ?? "") + text;
     if (finishReason) done.push({ index: taken[index], text: texts[index], tokens, finishReason });

@@ -60,6 +60,7 @@ export class Model {
   /**
    * Opens a model from the bytes of its file.
    *
+   * @internal Users have loadModel.
    * @throws FormatError for a damaged file; MemoryError for a model too large; RuntimeError without WebAssembly SIMD.
    */
   static fromBytes(bytes: Uint8Array, options: ModelOptions = {}): Model {
@@ -131,25 +132,39 @@ export class Model {
           .slice(from, from + round)
           .map(({ ids, options: { seed } }) => ({ ids, options: { ...rest, seed } })),
         next: new Int32Array(sharedBuffer(4)),
+        stop: new Int32Array(sharedBuffer(4)),
       };
-      const results = (await this.#working.run({ kind: "generate", job })).flat();
+      const stop = () => Atomics.store(job.stop, 0, 1);
+      signal?.addEventListener("abort", stop);
+      const shares = await this.#working
+        .run({ kind: "generate", job })
+        .finally(() => signal?.removeEventListener("abort", stop));
+      signal?.throwIfAborted();
+      const results = shares.flat();
       for (const text of results.sort((a, b) => a.index - b.index)) yield { ...text, index: from + text.index };
     }
   }
 
   /**
-   * Scores a text, its stories one by one, by all workers.
+   * Scores a text, its stories one by one, by all workers; or, with `asReleased`, the text as FlashLM v5 was trained and
+   * scored on it, in windows. The bytes counted are those of the stories either way, line breaks included.
    *
    * @throws TextError for an empty text; NotCausalError for mode "stream" of a model with `headNorm: "window"`; WorkerError
    * when a thread died; the signal's reason if it comes.
    */
   async evaluate(
     text: string | Uint8Array,
-    options: { mode?: EvaluationMode; onProgress?: (done: number, all: number) => void; signal?: AbortSignal } = {},
+    options: {
+      mode?: EvaluationMode | undefined;
+      asReleased?: boolean | undefined;
+      onProgress?: (done: number, all: number) => void;
+      signal?: AbortSignal;
+    } = {},
   ): Promise<Evaluation> {
     const stories = splitStories(typeof text === "string" ? text : decodeText(text, "text"));
-    const { tokens, bytes } = tokenizeStories(stories, this.tokenizer);
-    const scored = { tokens: tokensInMemory(tokens), bytes, eos: this.tokenizer.eos };
+    const { asReleased = false } = options;
+    const { tokens, bytes } = tokenizeStories(stories, this.tokenizer, asReleased);
+    const scored = { tokens: tokensInMemory(tokens, asReleased ? undefined : this.tokenizer.eos), bytes };
     const score = (job: ScoringJob) => this.#working.run({ kind: "score", job });
     const { mode, signal, onProgress } = options;
     return evaluateTokens(score, this.config, scored, {

@@ -7,9 +7,10 @@ export type EvaluationMode = "window" | "stream";
 
 /** Stories to score and where the result goes: arrays that all workers see, so that any of them can take any story. */
 export interface ScoringJob {
-  readonly eos: number;
   readonly mode: EvaluationMode;
-  /** Stories one after the other, each ended by `<eos>`. */
+  /** The token before the first story: `<eos>`, which ends the one before. */
+  readonly before: number;
+  /** Stories one after the other, each ended by `<eos>`; or windows, one after the other. */
   readonly tokens: Uint16Array;
   /** Where each story begins, and the end of the last. */
   readonly starts: Uint32Array;
@@ -25,20 +26,22 @@ export type Scorer = (job: ScoringJob) => Promise<unknown>;
 /** Takes stories until there are none left, and scores them. What a story gets does not depend on who takes it. */
 export async function scoreStories(
   runner: Runner,
-  { eos, mode, tokens, starts, nats, next }: ScoringJob,
+  { mode, before, tokens, starts, nats, next }: ScoringJob,
 ): Promise<void> {
   const turn = sharedTurns();
   for (;;) {
     await turn();
     const story = Atomics.add(next, 0, 1);
     if (story >= starts.length - 1) return;
-    nats.set(scoreStory(runner, eos, tokens.subarray(starts[story], starts[story + 1]), mode), starts[story]);
+    const from = starts[story];
+    const ids = tokens.subarray(from, starts[story + 1]);
+    nats.set(scoreStory(runner, from === 0 ? before : tokens[from - 1], ids, mode), from);
   }
 }
 
 /**
- * -ln p of every token of one story, in order. The story is read from nothing after one `<eos>`, which stands for the
- * end of the story before; its own `<eos>` is predicted too. `ids` ends with `<eos>`.
+ * -ln p of every token of one story, in order. The story is read from nothing after the one token before it, the
+ * `<eos>` that ends another; its own `<eos>`, with which `ids` ends, is predicted too.
  *
  * A causal model carries its state from window to window, so both modes give the same bits. A model with
  * `headNorm: "window"` sees each window whole and starts each from nothing, as it was trained.
@@ -47,7 +50,7 @@ export async function scoreStories(
  */
 export function scoreStory(
   runner: Runner,
-  eos: number,
+  before: number,
   ids: ArrayLike<number>,
   mode: EvaluationMode = "window",
 ): Float64Array {
@@ -55,7 +58,7 @@ export function scoreStory(
   refuseStream(causal, mode);
   const inputs = new Int32Array(ids.length);
   for (let t = 1; t < ids.length; t++) inputs[t] = ids[t - 1];
-  inputs[0] = eos;
+  inputs[0] = before;
   const state = causal ? new Float32Array(runner.stateCount) : undefined;
   const size = mode === "stream" ? 1 : Math.min(runner.capacity, runner.config.seqLen);
   const nats = new Float64Array(ids.length);

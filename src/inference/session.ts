@@ -12,6 +12,7 @@ export class Session {
   #position: number;
 
   /**
+   * @internal Users have model.session() and clone().
    * @throws NotCausalError for `headNorm: "window"`, where a token's features depend on the tokens after it.
    */
   constructor(

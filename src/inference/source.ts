@@ -75,5 +75,5 @@ function isBuffer(source: unknown): source is ArrayBuffer | SharedArrayBuffer {
 
 /** A browser's TextDecoder refuses memory that is shared. */
 function unshared(bytes: Uint8Array): Uint8Array {
-  return Object.prototype.toString.call(bytes.buffer) === "[object SharedArrayBuffer]" ? bytes.slice() : bytes;
+  return Object.prototype.toString.call(bytes.buffer) === "[object SharedArrayBuffer]" ? new Uint8Array(bytes) : bytes;
 }

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { type CorpusIndex, sideOf, writeCorpusIndex } from "../corpus/corpus-index.ts";
+import { type CorpusIndex, type Side, sideOf, writeCorpusIndex } from "../corpus/corpus-index.ts";
 import { OptionError } from "../engine/errors.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { checkOutFolder } from "./out-folder.ts";
@@ -18,8 +18,7 @@ const OURS = /^((train|val)-\d{5}\.tokens|index\.json|tokenizer\.json)(\.(\d+\.)
  */
 export class CorpusFolder {
   readonly #path: string;
-  readonly #training: ShardWriter;
-  readonly #validation: ShardWriter;
+  readonly #writers: Readonly<Record<Side, ShardWriter>>;
   #created = false;
 
   /** @throws OptionError for a path that cannot be a folder, or holds something else than a prepared text. */
@@ -28,8 +27,7 @@ export class CorpusFolder {
     const foreign = existsSync(path) && readdirSync(path).find((name) => !OURS.test(name));
     if (foreign) throw new OptionError(`${path} holds other files (${foreign}); give a new folder as --out`);
     this.#path = path;
-    this.#training = new ShardWriter(path, "train");
-    this.#validation = new ShardWriter(path, "val");
+    this.#writers = { train: new ShardWriter(path, "train"), val: new ShardWriter(path, "val") };
   }
 
   /** @throws OptionError if there is a prepared text here already, or part of one. */
@@ -43,20 +41,21 @@ export class CorpusFolder {
   }
 
   /** Where the stories to train on and those to score with are written. */
-  create(): { readonly training: ShardWriter; readonly validation: ShardWriter } {
+  create(): Readonly<Record<Side, ShardWriter>> {
     this.#created = !existsSync(this.#path);
     mkdirSync(this.#path, { recursive: true });
     this.#removeUnfinished();
-    return { training: this.#training, validation: this.#validation };
+    return this.#writers;
   }
 
   /** Ends the shards, and puts them, the tokenizer and the index in the place of what was here before. */
-  finish(tokenizer: Tokenizer): CorpusIndex {
+  finish(tokenizer: Tokenizer, asReleased: boolean): CorpusIndex {
     const index = {
       vocabSize: tokenizer.vocabSize,
       tokenizer: createHash("sha256").update(tokenizer.json).digest("hex"),
-      train: sideOf(this.#training.end()),
-      val: sideOf(this.#validation.end()),
+      asReleased,
+      train: sideOf(this.#writers.train.end()),
+      val: sideOf(this.#writers.val.end()),
     };
     // the index first: without it nothing here counts as prepared
     rmSync(join(this.#path, INDEX_FILE), { force: true });
@@ -72,8 +71,8 @@ export class CorpusFolder {
 
   /** Removes what was written, after an error. */
   discard(): void {
-    this.#training.close();
-    this.#validation.close();
+    this.#writers.train.close();
+    this.#writers.val.close();
     this.#removeUnfinished();
     if (this.#created && this.#present().length === 0) rmdirSync(this.#path);
   }

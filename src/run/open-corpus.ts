@@ -67,8 +67,8 @@ async function openText({ data, val, vocabSize, tokenizerJson, signal }: CorpusO
   return {
     tokenizer,
     vocabSize,
-    training: sideOf(training),
-    validation: sideOf(validation),
+    training: sideOf(training, tokenizer.eos),
+    validation: sideOf(validation, tokenizer.eos),
     sha256: { training: hashOf(training), validation: hashOf(validation) },
     close() {},
   };
@@ -85,14 +85,15 @@ async function openFolder({ data, val, vocabGiven, signal }: CorpusOptions): Pro
   const held = val === undefined ? undefined : splitStories(readText(val));
   if ((held ?? index.val.shards).length === 0) throw nothingToScore(val ?? data);
   await verifyShards(folder, signal);
-  const training = new ShardSource(data, index.train);
-  const validation = new ShardSource(data, index.val);
-  const given = held && tokenizeStories(held, tokenizer);
+  const eos = index.asReleased ? undefined : tokenizer.eos;
+  const training = new ShardSource(data, index.train, eos);
+  const validation = new ShardSource(data, index.val, eos);
+  const given = held && tokenizeStories(held, tokenizer, index.asReleased);
   return {
     tokenizer,
     vocabSize,
     training: { ...index.train, tokens: training },
-    validation: given ? sideOf(given) : { ...index.val, tokens: validation },
+    validation: given ? sideOf(given, eos) : { ...index.val, tokens: validation },
     sha256: { training: hashOfShards(index.train), validation: given ? hashOf(given) : hashOfShards(index.val) },
     close() {
       training.close();
@@ -101,8 +102,8 @@ async function openFolder({ data, val, vocabGiven, signal }: CorpusOptions): Pro
   };
 }
 
-function sideOf({ tokens, ...counts }: TokenizedStories): CorpusSide {
-  return { tokens: tokensInMemory(tokens), ...counts };
+function sideOf({ tokens, ...counts }: TokenizedStories, eos: number | undefined): CorpusSide {
+  return { tokens: tokensInMemory(tokens, eos), ...counts };
 }
 
 function hashOf({ tokens }: TokenizedStories): string {

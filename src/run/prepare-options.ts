@@ -16,6 +16,11 @@ export interface PrepareOptions {
    * blank lines or more.
    */
   readonly separator?: string;
+  /**
+   * Prepare the text as for the released FlashLM v5, for weights that are imported: blank lines dropped, lines joined
+   * with nothing between, `<|endoftext|>` as text. Needs `tokenizer`. Default false.
+   */
+  readonly asReleased?: boolean;
   /** The field of a JSON line that holds a story; default "text". */
   readonly field?: string;
   /** The share of the stories that is held out to score with; default 0.02. */
@@ -24,6 +29,8 @@ export interface PrepareOptions {
   readonly sample?: number;
   /** Chooses the sample; default 0. */
   readonly seed?: number;
+  /** Threads; default all cores. The result does not depend on it. */
+  readonly workers?: number;
   /** Replace what was prepared in `out`. */
   readonly overwrite?: boolean;
   readonly onProgress?: (progress: PrepareProgress) => void;

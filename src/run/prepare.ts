@@ -1,13 +1,16 @@
-import type { CorpusIndex } from "../corpus/corpus-index.ts";
+import { availableParallelism } from "node:os";
+import type { CorpusIndex, Side } from "../corpus/corpus-index.ts";
 import { HELD_OUT_SHARE, hashText, isHeldOut } from "../corpus/lot.ts";
 import { StorySample } from "../corpus/sample.ts";
-import { tokenizeStories } from "../corpus/tokens.ts";
-import { OptionError, TextError, ThunderboltError } from "../engine/errors.ts";
+import { tokenizingInPlace } from "../corpus/tokenizing.ts";
+import { checkTokens } from "../corpus/windows.ts";
+import { OptionError, TextError, ThunderboltError, WorkerError } from "../engine/errors.ts";
 import { naming } from "../engine/naming.ts";
 import { wholeNumber } from "../engine/whole-number.ts";
 import { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { MIN_VOCAB_SIZE, trainVocabulary } from "../tokenizer/train-vocabulary.ts";
 import { MAX_VOCAB_SIZE } from "../tokenizer/vocabulary.ts";
+import { piscinaTokenizing } from "../workers/piscina-tokenizing.ts";
 import { CorpusFolder } from "./corpus-folder.ts";
 import { findInputs, type InputFile } from "./input-files.ts";
 import { type PrepareOptions, type PrepareResult, readSeparator } from "./prepare-options.ts";
@@ -15,9 +18,10 @@ import { openPrepared, verifyShards } from "./prepared-folder.ts";
 import { readStories, type StoryForm } from "./read-stories.ts";
 import { readText } from "./read-text.ts";
 import type { ShardWriter } from "./shard-writer.ts";
+import { BATCH_CHARACTERS, tokenizeBatches } from "./tokenize-batches.ts";
 
-/** Characters of the stories that are turned into tokens together: a piece of work that depends on nothing else. */
-const BATCH_CHARACTERS = 1 << 20;
+/** Batches that are under way for each thread: one that it works on, and one that waits for it. */
+const AHEAD = 2;
 
 /**
  * Turns a text of any size into a folder of tokens that can be trained on, without ever holding it in memory.
@@ -25,12 +29,13 @@ const BATCH_CHARACTERS = 1 << 20;
  * The text is read twice: once for the sample that the vocabulary is learnt from (unless a tokenizer is given), and
  * once to write its tokens.
  *
- * @throws OptionError or TextError, with everything as it was before.
+ * @throws OptionError, TextError, or WorkerError when a thread died; with everything as it was before.
  */
 export async function prepare(options: PrepareOptions): Promise<PrepareResult> {
   const { texts, out, signal } = options;
   const vocab = wholeNumber("vocab", options.vocab ?? 4096, MIN_VOCAB_SIZE, MAX_VOCAB_SIZE);
   const sample = wholeNumber("sample", options.sample ?? 16 * 2 ** 20, 1, 2 ** 30);
+  const workers = wholeNumber("workers", options.workers ?? availableParallelism(), 1, 256);
   const seed = wholeNumber("seed", options.seed ?? 0, 0, 2 ** 32 - 1);
   const valShare = options.valShare ?? HELD_OUT_SHARE;
   if (typeof valShare !== "number" || !(valShare >= 0 && valShare < 1)) {
@@ -39,23 +44,38 @@ export async function prepare(options: PrepareOptions): Promise<PrepareResult> {
   if (options.tokenizer !== undefined && options.vocab !== undefined) {
     throw new OptionError(`vocab is ${vocab} and tokenizer ${options.tokenizer}; give one of them`);
   }
+  const asReleased = options.asReleased ?? false;
+  if (asReleased && options.tokenizer === undefined) {
+    throw new OptionError(
+      "asReleased is true without a tokenizer; give the tokenizer.json that the weights were trained with",
+    );
+  }
   const form = { separator: readSeparator(options.separator ?? "<|endoftext|>"), field: options.field ?? "text" };
   if (texts.length === 0) throw new OptionError("no text is given; expected files, folders or patterns");
   const folder = new CorpusFolder(out);
   if (!options.overwrite) folder.refuseExisting();
   const files = findInputs(texts, out);
-  const work = { ...options, form, files, all: files.reduce((sum, file) => sum + file.bytes, 0), valShare };
+  const work = {
+    ...options,
+    form,
+    files,
+    all: files.reduce((sum, file) => sum + file.bytes, 0),
+    valShare,
+    workers,
+    asReleased,
+  };
   options.onProgress?.({ kind: "found", files: files.length, bytes: work.all });
   try {
     const json = options.tokenizer === undefined ? await learn(work, vocab, sample, seed) : readText(options.tokenizer);
     const tokenizer = naming(options.tokenizer ?? "tokenizer", () => Tokenizer.fromJson(json));
-    const { training, validation } = folder.create();
-    await write(work, tokenizer, training, validation);
+    await write(work, tokenizer, folder.create());
     signal?.throwIfAborted();
-    return resultOf(folder.finish(tokenizer));
+    return resultOf(folder.finish(tokenizer, asReleased));
   } catch (error) {
     folder.discard();
-    throw signal?.aborted ? new ThunderboltError("INTERRUPTED", `stopped; ${out} is as it was before`) : error;
+    if (signal?.aborted) throw new ThunderboltError("INTERRUPTED", `stopped; ${out} is as it was before`);
+    if (!(error instanceof WorkerError)) throw error;
+    throw new WorkerError(`${error.message}; ${out} is as it was before`, { cause: error });
   }
 }
 
@@ -79,6 +99,8 @@ interface Work extends PrepareOptions {
   /** Bytes of all files. */
   readonly all: number;
   readonly valShare: number;
+  readonly workers: number;
+  readonly asReleased: boolean;
 }
 
 /** Learns a vocabulary from a sample of the stories to train on, as the text of a tokenizer.json. */
@@ -96,48 +118,30 @@ async function learn(work: Work, vocab: number, size: number, seed: number): Pro
   return trainVocabulary(stories, vocab, work.signal);
 }
 
-async function write(work: Work, tokenizer: Tokenizer, training: ShardWriter, validation: ShardWriter): Promise<void> {
-  const sides = [training, validation].map((writer) => new Batch(tokenizer, writer));
-  let trained = false;
-  for await (const stories of storiesOf(work, "writing")) {
-    for (const story of stories) {
-      const held = isHeldOut(hashText(story), work.valShare);
-      trained ||= !held;
-      sides[held ? 1 : 0]?.add(story);
+async function write(work: Work, { json }: Tokenizer, writers: Readonly<Record<Side, ShardWriter>>): Promise<void> {
+  const { valShare, asReleased } = work;
+  const job = { tokenizerJson: json, valShare, asReleased };
+  // a text of one batch is done before a thread has started
+  const workers = Math.min(work.workers, Math.ceil(work.all / BATCH_CHARACTERS));
+  const tokenizing = workers > 1 ? piscinaTokenizing(job, workers) : tokenizingInPlace(job);
+  let trainTokens = 0;
+  try {
+    for await (const sides of tokenizeBatches(storiesOf(work, "writing"), tokenizing, AHEAD * workers)) {
+      trainTokens += sides.train.tokens.length;
+      // what train would refuse in the end
+      checkTokens(trainTokens);
+      writers.train.write(sides.train);
+      writers.val.write(sides.val);
     }
+  } finally {
+    await tokenizing.close();
   }
-  if (!trained) throw nothingToTrainOn(work);
-  for (const side of sides) side.flush();
+  if (trainTokens === 0) throw nothingToTrainOn(work);
 }
 
 function storiesOf({ files, form, all, signal, onProgress }: Work, work: "sampling" | "writing") {
   onProgress?.({ kind: "started", work });
   return readStories(files, form, signal, (done) => onProgress?.({ kind: "read", done, all }));
-}
-
-/** Stories on their way into tokens. */
-class Batch {
-  readonly #tokenizer: Tokenizer;
-  readonly #writer: ShardWriter;
-  #stories: string[] = [];
-  #characters = 0;
-
-  constructor(tokenizer: Tokenizer, writer: ShardWriter) {
-    this.#tokenizer = tokenizer;
-    this.#writer = writer;
-  }
-
-  add(story: string): void {
-    this.#stories.push(story);
-    this.#characters += story.length;
-    if (this.#characters >= BATCH_CHARACTERS) this.flush();
-  }
-
-  flush(): void {
-    if (this.#stories.length > 0) this.#writer.write(tokenizeStories(this.#stories, this.#tokenizer));
-    this.#stories = [];
-    this.#characters = 0;
-  }
 }
 
 function nothingToTrainOn({ texts, valShare }: Work): TextError {

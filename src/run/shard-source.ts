@@ -10,15 +10,18 @@ import { FormatError } from "../engine/errors.ts";
  */
 export class ShardSource implements TokenSource {
   readonly length: number;
+  readonly eos: number | undefined;
   readonly #shards: { readonly path: string; readonly from: number; readonly to: number; file?: number }[] = [];
 
-  constructor(folder: string, side: SideIndex) {
+  /** @param eos what ends each story, if anything does. */
+  constructor(folder: string, side: SideIndex, eos: number | undefined) {
     let from = 0;
     for (const { file, tokens } of side.shards) {
       this.#shards.push({ path: join(folder, file), from, to: from + tokens });
       from += tokens;
     }
     this.length = from;
+    this.eos = eos;
   }
 
   /** @throws FormatError for a shard that has become shorter. */

@@ -25,6 +25,7 @@ export class ShardWriter {
 
   /** Writes some stories; a shard ends before those that it has no room for, so that no story is cut in two. */
   write({ tokens, stories, bytes }: TokenizedStories): void {
+    if (stories === 0) return;
     if (this.#open && this.#open.tokens + tokens.length > this.#maxTokens) this.#endShard();
     this.#open ??= { file: openSync(this.#path(), "w"), hash: createHash("sha256"), tokens: 0, stories: 0, bytes: 0 };
     // hosts are little-endian like the file

@@ -45,7 +45,7 @@ export interface TrainOptions extends Partial<TrainingSettings> {
   readonly onProgress?: (progress: TrainProgress) => void;
   /** Ends the run after the current step, with its state saved; before the first step, with nothing written. */
   readonly signal?: AbortSignal;
-  /** Who does the work; by default a pool of threads. */
+  /** @internal Who does the work; by default a pool of threads. */
   readonly crew?: TrainingCrewFactory;
 }
 

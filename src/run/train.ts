@@ -67,7 +67,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   try {
     const text = {
       training: training.tokens,
-      validation: { tokens: validation.tokens, bytes: validation.bytes, eos: tokenizer.eos },
+      validation: { tokens: validation.tokens, bytes: validation.bytes },
     };
     const state = { ...saved?.progress, ...length };
     const run = naming(data, () => new Training(learner, text, settings, state));

@@ -1,4 +1,5 @@
 import { FormatError } from "../engine/errors.ts";
+import { shown } from "../engine/shown.ts";
 import { bytesOfSymbols } from "./byte-symbols.ts";
 
 /** The special tokens; the id of each is its index. */
@@ -59,8 +60,7 @@ export function readVocabulary(json: string): Vocabulary {
   const bytes = tokens.map((token, id) => {
     if (specials.has(token)) return new Uint8Array(0);
     const raw = bytesOfSymbols(token);
-    if (!raw)
-      throw new FormatError(`tokenizer.json: token ${id} ${JSON.stringify(token)} is not written in byte symbols`);
+    if (!raw) throw new FormatError(`tokenizer.json: token ${id} ${shown(token)} is not written in byte symbols`);
     ids.set(token, id);
     return raw;
   });
@@ -102,7 +102,7 @@ function readTokens(vocab: Record<string, unknown>, specials: ReadonlyMap<string
   const tokens: string[] = new Array(size);
   for (const [token, id] of idOf) {
     if (typeof id !== "number" || !Number.isInteger(id) || id < 0 || id >= size || tokens[id] !== undefined) {
-      throw unsupported(`the id of ${JSON.stringify(token)}`, id, `each of 0..${size - 1} once`);
+      throw unsupported(`the id of ${shown(token)}`, id, `each of 0..${size - 1} once`);
     }
     tokens[id] = token;
   }
@@ -119,9 +119,7 @@ function readMerges(merges: unknown, ids: ReadonlyMap<string, number>): [string,
       throw unsupported(`merge ${rank}`, merge, "a pair of tokens");
     for (const token of [left, right, left + right]) {
       if (!ids.has(token)) {
-        throw new FormatError(
-          `tokenizer.json: merge ${rank} needs ${JSON.stringify(token)}, which is not in the vocabulary`,
-        );
+        throw new FormatError(`tokenizer.json: merge ${rank} needs ${shown(token)}, which is not in the vocabulary`);
       }
     }
     return [left, right];
@@ -129,10 +127,7 @@ function readMerges(merges: unknown, ids: ReadonlyMap<string, number>): [string,
 }
 
 function unsupported(what: string, found: unknown, expected: string): FormatError {
-  const value = JSON.stringify(found) ?? "missing";
-  return new FormatError(
-    `tokenizer.json: ${what} is ${value.length > 80 ? `${value.slice(0, 77)}...` : value}; expected ${expected}`,
-  );
+  return new FormatError(`tokenizer.json: ${what} is ${shown(found)}; expected ${expected}`);
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

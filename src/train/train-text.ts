@@ -107,10 +107,10 @@ export async function trainTextOn(host: TrainingHost, options: TrainTextOptions)
   const stop = () => learner.stop();
   signal?.addEventListener("abort", stop, { once: true });
   try {
-    const source = ({ tokens }: TokenizedStories) => tokensInMemory(tokens);
+    const source = ({ tokens }: TokenizedStories) => tokensInMemory(tokens, tokenizer.eos);
     const run = new Training(
       learner,
-      { training: source(training), validation: { ...validation, tokens: source(validation), eos: tokenizer.eos } },
+      { training: source(training), validation: { ...validation, tokens: source(validation) } },
       settings,
       length,
     );

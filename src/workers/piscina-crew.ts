@@ -1,41 +1,20 @@
-import { Piscina } from "piscina";
 import type { AnyCrewFactory, CrewJob, Share } from "../engine/crew.ts";
-import { WorkerError } from "../engine/errors.ts";
+import { piscinaPool } from "./piscina-pool.ts";
 
 /**
- * A crew of threads: a piscina pool whose workers share one memory and one compiled module. A phase is one task for
- * each worker of the job. Whatever ends a thread before the crew is closed ends the phase that runs, or the next one,
- * with a WorkerError: what the thread left half done cannot be trusted.
+ * A crew of threads that share one memory and one compiled module. A phase is one task for each worker of the job; a
+ * thread that dies ends the phase that runs, or the next one, with a WorkerError.
  *
  * @param worker the built worker file; by default the one beside the bundle.
  */
 export function piscinaCrew(worker: URL = new URL("./worker.js", import.meta.url)): AnyCrewFactory {
   return <Job extends CrewJob, Phase, Result>(job: Job) => {
-    const pool = new Piscina<Share<Phase>, Result>({
-      filename: worker.href,
-      minThreads: job.shape.workers,
-      maxThreads: job.shape.workers,
-      workerData: job,
-    });
-    // the pool would replace a thread that dies without a task, and wait for one that dies before it is ready
-    const death = new Promise<never>((_, reject) => {
-      for (const thread of pool.threads) {
-        thread.once("error", reject);
-        thread.once("exit", (code) => reject(new Error(`its exit code is ${code}`)));
-      }
-    });
-    death.catch(() => {});
+    const { workers } = job.shape;
+    const { run, close } = piscinaPool<Share<Phase>, Result>(worker, workers, job);
     return {
-      run: async (phase: Phase): Promise<Result[]> => {
-        const shares = Array.from({ length: job.shape.workers }, (_, worker) => pool.run({ phase, worker }));
-        try {
-          return await Promise.race([death, Promise.all(shares)]);
-        } catch (cause) {
-          const reason = cause instanceof Error ? cause.message : String(cause);
-          throw new WorkerError(`a worker thread failed in the middle of its work: ${reason}`, { cause });
-        }
-      },
-      close: () => pool.destroy(),
+      run: (phase: Phase): Promise<Result[]> =>
+        Promise.all(Array.from({ length: workers }, (_, worker) => run({ phase, worker }))),
+      close,
     };
   };
 }

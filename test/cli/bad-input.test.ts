@@ -181,7 +181,7 @@ describe("every command refuses in one line, with exit code 2:", () => {
       [["info"], /missing required argument 'model'/],
       [["eval", run], /--data/],
       [["generate"], /no model is given/],
-      [trainWith("--preset", "huge"), /unknown preset "huge"; known: tiny, small, v5/],
+      [trainWith("--preset", "huge"), /unknown preset "huge"; known: tiny, small, medium, v5/],
       [["bench", "--preset", "huge"], /unknown preset "huge"/],
       [["bench", "--seconds", "0"], /--seconds is 0/],
       [["bench", "--workers", "0.5"], /--workers is 0\.5/],

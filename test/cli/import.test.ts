@@ -65,6 +65,18 @@ describe("import", () => {
     expectRefusal(await thunderbolt(["generate", released, "--prompt", "Once"]), /headNorm "window"/);
   });
 
+  test("as released is scored and trained on the text as it was", async () => {
+    const evaluate = (model: string, ...more: string[]) => json(["eval", model, "--data", inputs.heldOut, ...more]);
+    const [{ bytes, tokens }, plain] = [await evaluate(released, "--as-released"), await evaluate(released)];
+    expect(bytes).toBe(plain.bytes);
+    expect(tokens).not.toBe(plain.tokens);
+    const [prepared, run] = [join(folder, "prepared"), join(folder, "trained")];
+    await works(["prepare", inputs.text, "--as-released", "--tokenizer", tokenizer, "--out", prepared]);
+    const small = ["--config", inputs.config, "--seq-len", "16", "--batch", "4", "--steps", "2"];
+    const { valBitsPerByte } = await json(["train", prepared, "--val", inputs.heldOut, ...small, "--out", run]);
+    expect(await evaluate(run, "--as-released")).toMatchObject({ bitsPerByte: valBitsPerByte });
+  });
+
   test("with --head-norm token gives a model that is causal and generates", async () => {
     expect(await json(["audit", causal])).toMatchObject({ causal: true });
     expect(await json(["generate", causal, "--prompt", "Once", "--max-tokens", "5"])).toMatchObject({ tokens: 5 });

@@ -136,7 +136,7 @@ describe("prepare", () => {
   test("stopped by Ctrl-C leaves everything as it was", async () => {
     const large = put(folder, "large.txt", readFileSync(text, "utf8").repeat(300));
     const path = out("stopped");
-    const args = ["prepare", large, "--out", path, "--tokenizer", tokenizer];
+    const args = ["prepare", large, "--out", path, "--tokenizer", tokenizer, "--workers", "2"];
     const begun = () => existsSync(join(path, "train-00000.tokens.tmp"));
     const outcome = await thunderbolt(args, { interruptWhen: begun });
     expect(outcome).toMatchObject({ code: 130, stdout: "" });
@@ -246,6 +246,8 @@ test("prepare refuses in one line, with exit code 2, and writes nothing", async 
     [to(text, "--val-share", "1"), /--val-share is 1; /],
     [to(text, "--sample", "0"), /--sample is 0; /],
     [to(text, "--seed", "-1"), /--seed is -1; /],
+    [to(text, "--workers", "0"), /--workers is 0; /],
+    [to(text, "--as-released"), /--as-released is true without a tokenizer; /],
     [to(text, "--separator", ""), /--separator is ""; /],
     [["prepare", text, "--out", prepared], /prepared holds a prepared text already \(index\.json\).*--overwrite/],
     [["prepare", text, "--out", bad, "--overwrite"], /bad holds other files/],

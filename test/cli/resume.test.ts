@@ -2,14 +2,10 @@ import { appendFileSync, existsSync, readFileSync, statSync } from "node:fs";
 import { cp } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
+// the built package, as those who install it get it
+import { InterruptedError, train } from "../../dist/index.js";
 import { readSafetensors } from "../../src/formats/safetensors.ts";
 import { json, metrics, sha256, smallInputs, temporaryFolder, thunderbolt, works } from "./harness.ts";
-
-// the built package, as those who install it get it; its types are those of the source
-const { InterruptedError, train }: typeof import("../../src/index.ts") = await import(
-  // @ts-expect-error: there is nothing to check the types of before it is built
-  "../../dist/index.js"
-);
 
 const folder = temporaryFolder();
 const inputs = smallInputs(folder);

@@ -1,4 +1,4 @@
-// Trains, scores and generates the same in every runtime and asks for the same bits:
+// Trains, scores, generates and prepares the same in every runtime and asks for the same bits:
 //   node test/runtimes/compare.mjs [int8] [float32]
 // Installs the runtimes (runtimes.mjs); needs a built dist/ (npm run build).
 import { execFileSync } from "node:child_process";
@@ -19,6 +19,7 @@ const configs = Object.fromEntries(
 );
 
 const out = join(folder, "run");
+const prepared = join(folder, "prepared");
 
 /** The JSON of the command in a runtime. */
 function thunderbolt([command, ...before], env, ...args) {
@@ -40,7 +41,10 @@ function resultOf(runtime, activations, { workers, ...env }) {
   const { bitsPerByte } = run("eval", out, "--data", "data/tinystories-held-out.txt", ...threads);
   const { texts } = run("generate", out, "--count", "3", "--max-tokens", "40", "--seed", "7", ...threads);
   const told = texts.map(({ text }) => text);
-  return JSON.stringify({ sha256, optimizer: tensorsHash(join(out, "state.safetensors")), bitsPerByte, told });
+  const tokenizer = ["--tokenizer", join(out, "tokenizer.json")];
+  run("prepare", "data/tinystories.txt", "--out", prepared, ...tokenizer, "--overwrite", ...threads);
+  const index = readFileSync(join(prepared, "index.json"), "utf8");
+  return JSON.stringify({ sha256, optimizer: tensorsHash(join(out, "state.safetensors")), bitsPerByte, told, index });
 }
 
 /** The hash of a safetensors file's data: a state's header also says how long the run took. */

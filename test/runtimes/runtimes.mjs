@@ -14,12 +14,15 @@ const packages = [
 /**
  * Installs Node 22 and 24, Deno and Bun from npm into a temporary folder, which is removed when the process ends.
  *
+ * @param more packages to install beside them.
  * @returns the folder, and by the name of each runtime the command that runs a script in it.
  */
-export function installRuntimes() {
+export function installRuntimes(more = []) {
   const folder = mkdtempSync(join(tmpdir(), "thunderbolt-runtimes-"));
   process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
-  execFileSync("npm", ["i", "--ignore-scripts", "--no-save", "--prefix", folder, ...packages], { stdio: "ignore" });
+  execFileSync("npm", ["i", "--ignore-scripts", "--no-save", "--prefix", folder, ...packages, ...more], {
+    stdio: "ignore",
+  });
   const installed = (path) => join(folder, "node_modules", path);
   return {
     folder,
