@@ -70,20 +70,17 @@ await build({
 await writeFile(`${out}/licences.txt`, await licences());
 await writeFile(`${out}/stories.txt.gz`, gzipSync(await sampleStories(), { level: 9 }));
 
-/** Of what is bundled; a text that several have, once. */
+/** Of what is bundled. */
 async function licences() {
-  const packages = new Map();
-  for (const file of [
+  const files = [
     "@huggingface/tokenizers/LICENSE",
     "assemblyscript/LICENSE",
     "assemblyscript/NOTICE",
     "tinyqueue/LICENSE",
     "uplot/LICENSE",
-  ]) {
-    const text = await readFile(`node_modules/${file}`, "utf8");
-    packages.set(text, [...(packages.get(text) ?? []), file]);
-  }
-  return [...packages].map(([text, names]) => `${names.join(", ")}\n\n${text}`).join("\n\n");
+  ];
+  const texts = await Promise.all(files.map((file) => readFile(`node_modules/${file}`, "utf8")));
+  return texts.map((text, i) => `${files[i]}\n\n${text}`).join("\n\n");
 }
 
 async function sampleStories() {

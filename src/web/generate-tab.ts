@@ -72,7 +72,7 @@ export class GenerateTab {
     } catch (error) {
       if (running.signal.aborted) {
         for (const story of stories) story.end("stopped");
-        show("generate-status", "Stopped");
+        if (this.#running === running) show("generate-status", "Stopped");
       } else {
         this.#generated.hidden = true;
         showProblem("generate-problem", error);

@@ -11,7 +11,7 @@ const kernelNames = { relaxed: "relaxed SIMD", simd: "SIMD", single: "SIMD, unsh
 
 const engine = new Engine();
 /** Whether there is a model, once what is being loaded is loaded. */
-let loaded = expect(loadBeside());
+let loaded = inviteUnless(loadBeside());
 
 const generateTab = new GenerateTab(engine, () => loaded);
 const trainTab = new TrainTab(engine, (file) => {
@@ -19,7 +19,7 @@ const trainTab = new TrainTab(engine, (file) => {
   open(file, "trained just now");
   void generateTab.start();
 });
-const tabs = new Tabs(["generate", "train"], () => {});
+const tabs = new Tabs(["generate", "train"]);
 themeToggle(() => trainTab.redraw());
 
 engine.ready.then(showRuntime, (error) => {
@@ -36,8 +36,8 @@ async function loadBeside(): Promise<boolean> {
   return load(await response.blob(), name);
 }
 
-/** Invites to open a model where none comes. */
-function expect(loading: Promise<boolean>): Promise<boolean> {
+/** Invites to open or to train a model where none comes. */
+function inviteUnless(loading: Promise<boolean>): Promise<boolean> {
   void loading.then((has) => {
     element("no-model", HTMLElement).hidden = has;
   });
@@ -48,7 +48,7 @@ function expect(loading: Promise<boolean>): Promise<boolean> {
 function open(file: Blob, name: string): void {
   generateTab.stop();
   const before = loaded;
-  loaded = expect(before.then(async (had) => (await load(file, name)) || had));
+  loaded = inviteUnless(before.then(async (had) => (await load(file, name)) || had));
 }
 
 async function load(file: Blob, name: string): Promise<boolean> {
@@ -115,6 +115,11 @@ addEventListener("keydown", (event) => {
     element("prompt", HTMLTextAreaElement).select();
   } else return;
   event.preventDefault();
+});
+
+addEventListener("beforeunload", (event) => {
+  // the browser asks whether to leave what would be lost
+  if (trainTab.busy) event.preventDefault();
 });
 
 // the settings stand open where there is room beside the text

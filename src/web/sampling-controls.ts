@@ -58,7 +58,8 @@ function field(name: string): HTMLInputElement {
 function control({ name, label, hint, value, slider }: Control): HTMLElement {
   const id = `option-${name}`;
   const input = create("input", "");
-  Object.assign(input, { type: "number", id, step: "any" });
+  input.type = "number";
+  input.id = id;
   input.value = String(value);
   input.setAttribute("aria-describedby", `${id}-hint`);
   const title = create("label", "", label);
@@ -67,11 +68,13 @@ function control({ name, label, hint, value, slider }: Control): HTMLElement {
   note.id = `${id}-hint`;
   const row = create("div", "control", title, input, note);
   if (slider === undefined) return row;
-  const [min, max, step] = slider.map(String);
-  input.step = step;
   const range = create("input", "");
-  Object.assign(range, { type: "range", min, max, step, tabIndex: -1, ariaHidden: "true" });
-  range.value = String(value);
+  range.type = "range";
+  [range.min, range.max, range.step] = slider.map(String);
+  input.step = range.step;
+  range.value = input.value;
+  range.tabIndex = -1;
+  range.ariaHidden = "true";
   range.addEventListener("input", () => {
     input.value = range.value;
   });

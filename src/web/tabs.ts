@@ -3,11 +3,9 @@ import { element } from "./dom.ts";
 /** The page's tabs, as the ARIA practices have them: arrows move among them; the address remembers which is open. */
 export class Tabs {
   readonly #names: readonly string[];
-  readonly #onOpen: (name: string) => void;
 
-  constructor(names: readonly string[], onOpen: (name: string) => void) {
+  constructor(names: readonly string[]) {
     this.#names = names;
-    this.#onOpen = onOpen;
     for (const [i, name] of names.entries()) {
       const tab = this.#tab(name);
       tab.addEventListener("click", () => this.open(name));
@@ -35,7 +33,6 @@ export class Tabs {
     }
     if (focus) this.#tab(name).focus();
     history.replaceState(null, "", `#${name}`);
-    this.#onOpen(name);
   }
 
   #follow(): void {

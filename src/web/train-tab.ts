@@ -55,7 +55,16 @@ export class TrainTab {
     element("use-trained", HTMLButtonElement).addEventListener("click", () => {
       if (this.#trained) this.#use(this.#trained);
     });
-    void engine.ready.then((runtime) => this.#offerThreads(runtime));
+    // that it cannot run is for the page to say
+    engine.ready.then(
+      (runtime) => this.#offerThreads(runtime),
+      () => {},
+    );
+  }
+
+  /** Whether it trains. */
+  get busy(): boolean {
+    return this.#running !== undefined;
   }
 
   /** Takes a file as the text to train on. */
@@ -77,10 +86,9 @@ export class TrainTab {
       const request = await this.#readRequest();
       this.#minutes = request.minutes;
       const { signal } = running;
-      // only who trains needs the library that draws
-      const chart = import("./loss-chart.ts");
       element("run", HTMLElement).hidden = false;
-      this.#chart ??= new (await chart).LossChart();
+      // only who trains needs the library that draws
+      this.#chart ??= new (await import("./loss-chart.ts")).LossChart();
       this.#chart.clear();
       const result = await this.#engine.run("train", request, { signal, onEvent: (event) => this.#take(event) });
       this.#showResult(result);
