@@ -24,8 +24,9 @@ const packedKernels = {
         loader: "js",
         contents: `
           import { gunzipBase64 } from "../web/gunzip.ts";
-          const simd = await gunzipBase64("${await packed("simd")}");
-          const relaxed = await gunzipBase64("${await packed("relaxed")}");
+          const [simd, relaxed] = await Promise.all(
+            ["${await packed("simd")}", "${await packed("relaxed")}"].map(gunzipBase64),
+          );
           export const embeddedModule = (name) => (name === "simd" ? simd : relaxed).slice();`,
       };
     });
