@@ -20,6 +20,8 @@ import {
 import { readModelFile } from "./open-file.ts";
 import { type PlacedModel, placeModel } from "./placed-model.ts";
 import { Runner } from "./runner.ts";
+import { Scheduler, type SchedulerOptions } from "./scheduler.ts";
+import { type ScoreOptions, scoreText, type TextScore } from "./score-text.ts";
 import { type EvaluationMode, type ScoringJob, sharedBuffer } from "./scoring.ts";
 import { Session } from "./session.ts";
 
@@ -72,6 +74,15 @@ export class Model {
    */
   session(): Session {
     return new Session(this.#running.runner);
+  }
+
+  /**
+   * A text that was put away with {@link Session.save}: it goes on as if it had not been, bit for bit.
+   *
+   * @throws FormatError for damaged bytes, and for those of another model; NotCausalError as {@link session}.
+   */
+  restoreSession(bytes: Uint8Array): Session {
+    return Session.restore(this.#running.runner, bytes);
   }
 
   /**
@@ -130,6 +141,27 @@ export class Model {
       const results = (await this.#working.run({ kind: "generate", job })).flat();
       for (const text of results.sort((a, b) => a.index - b.index)) yield { ...text, index: from + text.index };
     }
+  }
+
+  /**
+   * Generates texts side by side for many who come and go, as a server's clients do.
+   *
+   * @throws OptionError for an option out of range; NotCausalError for a model with `headNorm: "window"`.
+   */
+  scheduler(options?: SchedulerOptions): Scheduler {
+    // a model that cannot stream refuses
+    this.session();
+    return new Scheduler(this.#running.runner, this.tokenizer, options);
+  }
+
+  /**
+   * How well each token of one text is predicted by those before it; the first by the end of another story.
+   *
+   * @throws TextError for an empty text; OptionError for an option out of range; NotCausalError for a model with
+   * `headNorm: "window"`.
+   */
+  async score(text: string, options: ScoreOptions = {}): Promise<TextScore> {
+    return scoreText(this.session(), this.tokenizer, text, options);
   }
 
   /**
