@@ -1,0 +1,112 @@
+import { basename, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Command } from "commander";
+import { OptionError } from "../engine/errors.ts";
+import { modelOf, readModelBytes } from "../run/open-model.ts";
+import { wholeNumber } from "../run/train-options.ts";
+import { createApp } from "../serve/app.ts";
+import { MODEL_PATH } from "../serve/files.ts";
+import { type Limits, parseLimits } from "../serve/limits.ts";
+import { listen } from "../serve/node/listen.ts";
+import { packedModel } from "../serve/node/packed-model.ts";
+import { readFiles, servedFile } from "../serve/node/read-files.ts";
+import { interruptSignal } from "./interrupt.ts";
+import { kernelsAsked, kernelsOption, number } from "./options.ts";
+import { printResult } from "./output.ts";
+
+interface Flags extends Partial<Limits> {
+  readonly host: string;
+  readonly port: number;
+  readonly token?: string;
+  readonly name?: string;
+  readonly cors?: string;
+  readonly page: boolean;
+  readonly kernels?: string;
+  readonly json?: boolean;
+}
+
+/** Seconds that requests have to end when the server is to stop. */
+const GRACE = 5;
+
+/** `thunderbolt serve` */
+export function serveCommand(): Command {
+  return new Command("serve")
+    .description("Serve a model over HTTP: OpenAI's completions, and a web page.")
+    .argument("<model>", "a run folder or a model file")
+    .option("--port <p>", "0 takes any that is free", number, 8080)
+    .option("--host <address>", "where to listen; 0.0.0.0 is everywhere", "127.0.0.1")
+    .option("--token <t>", "what clients must send as a bearer token (env THUNDERBOLT_TOKEN)")
+    .option("--name <name>", "what clients call the model (default: the file's name)")
+    .option("--cors <origin>", "let pages of this origin use the server; * lets all")
+    .option("--no-page", "serve neither the web page nor the model's file")
+    .option("--sessions <n>", "texts that are written at a time (default 32)", number)
+    .option("--queue <n>", "texts that may wait; for more clients are told to come again (default 256)", number)
+    .option("--max-tokens <n>", "tokens of a text at most (default 4096)", number)
+    .option("--max-prompt <n>", "tokens of a request's prompts at most (default 8192)", number)
+    .option("--max-texts <n>", "texts of a request at most (default 32)", number)
+    .option("--max-body <bytes>", "bytes of a request at most (default 1048576)", number)
+    .option("--timeout <s>", "seconds for a request (default 300)", number)
+    .option(...kernelsOption)
+    .option("--json", "print where the server listens as one JSON object")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ thunderbolt serve runs/a
+  $ curl http://127.0.0.1:8080/v1/completions -d '{"prompt": "The dog", "max_tokens": 50, "seed": 3}'`,
+    )
+    .action(async (path: string, flags: Flags) => {
+      const { host, name = nameOf(path), cors, page, json } = flags;
+      const port = wholeNumber("port", flags.port, 0, 65_535);
+      const limits = parseLimits(flags);
+      const token = checkToken(flags.token ?? (process.env.THUNDERBOLT_TOKEN || undefined));
+      const kernels = kernelsAsked(flags.kernels);
+      const read = readModelBytes(path);
+      using model = modelOf(read, { kernels });
+      const files = new Map(page ? readFiles(fileURLToPath(new URL("web/", import.meta.url))) : []);
+      if (page) files.set(MODEL_PATH, servedFile(packedModel(read, kernels)));
+      const stopping = new AbortController();
+      const loopback = isLoopback(host);
+      const app = createApp(model, {
+        name,
+        limits,
+        files,
+        stopping: stopping.signal,
+        onFault: (error) =>
+          process.stderr.write(`thunderbolt: failed: ${error instanceof Error ? error.stack : error}\n`),
+        ...(token !== undefined && { token }),
+        ...(cors !== undefined && { cors }),
+        ...(loopback && token === undefined && { hosts: ["localhost", "127.0.0.1", "[::1]", host] }),
+      });
+      const server = await listen(app, host, port);
+      const interrupt = interruptSignal("stopping", ["SIGINT", "SIGTERM"]);
+      if (!loopback && token === undefined) {
+        process.stderr.write(`warning: whoever reaches ${server.url} can use it; --token asks for a token\n`);
+      }
+      printResult(
+        json,
+        { url: server.url, model: name, page: files.has("/") },
+        () => `serving ${read.file} as "${name}" at ${server.url}`,
+      );
+      await new Promise((resolve) => interrupt.signal.addEventListener("abort", resolve, { once: true }));
+      await server.close(GRACE, () => stopping.abort());
+      process.exitCode = interrupt.signal.reason === "SIGINT" ? 130 : 0;
+    });
+}
+
+/** runs/a is "a", stories.thunderbolt is "stories". */
+function nameOf(path: string): string {
+  return basename(resolve(path)).replace(/\.(safetensors|thunderbolt)$/, "");
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127\./.test(host);
+}
+
+/** @throws OptionError for a token that no header can carry. */
+function checkToken(token: string | undefined): string | undefined {
+  if (token !== undefined && !/^[A-Za-z0-9._~+/-]+=*$/.test(token)) {
+    throw new OptionError("token is not of letters, digits and ._~+/- alone, with = at the end; no bearer token is");
+  }
+  return token;
+}
