@@ -10,6 +10,7 @@ import { answerCompletion } from "./completions.ts";
 import { fileResponse, MODEL_PATH, type ServedFiles } from "./files.ts";
 import { hostGuard, originGuard, tokenGuard } from "./guards.ts";
 import type { Limits } from "./limits.ts";
+import { WorkInHand } from "./work-in-hand.ts";
 
 /** How a model is served. */
 export interface AppOptions {
@@ -37,6 +38,8 @@ export interface AppOptions {
  */
 export function createApp(model: Model, options: AppOptions): Hono {
   const { name, limits, token, stopping, files, onFault } = options;
+  const works = new WorkInHand(limits.timeout);
+  stopping?.addEventListener("abort", () => works.endAll());
   const scheduler = model.scheduler({ places: limits.sessions, waiting: limits.queue });
   const listed = { id: name, object: "model", created: Math.floor(Date.now() / 1000), owned_by: "thunderbolt" };
   const told = (error: unknown): ApiError => {
@@ -46,7 +49,7 @@ export function createApp(model: Model, options: AppOptions): Hono {
     onFault?.(error);
     return new ApiError(500, "the server failed at this request");
   };
-  const completer = { scheduler, name, tokenizer: model.tokenizer, limits, stopping, told };
+  const completer = { scheduler, name, tokenizer: model.tokenizer, limits, works, told };
 
   const app = new Hono();
   if (options.hosts) app.use(hostGuard(options.hosts));

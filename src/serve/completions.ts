@@ -3,33 +3,33 @@ import type { Scheduler } from "../inference/scheduler.ts";
 import { ApiError } from "./api-error.ts";
 import { type Completion, completionChunks, wholeCompletion } from "./completion.ts";
 import { parseCompletionRequest, type Served } from "./completion-request.ts";
-import { endEarly } from "./end-early.ts";
 import { eventStream } from "./event-stream.ts";
+import type { WorkInHand } from "./work-in-hand.ts";
 
 /** What answers need beside the request. */
 export interface Completer extends Served {
   readonly scheduler: Scheduler;
-  readonly stopping?: AbortSignal;
+  readonly works: WorkInHand;
   /** What a client is told of an error. */
   readonly told: (error: unknown) => ApiError;
 }
 
 /** Answers a request to /v1/completions, at once or as a stream. @throws ApiError before anything is sent. */
 export async function answerCompletion(c: Context, completer: Completer): Promise<Response> {
-  const { scheduler, name, tokenizer, limits, stopping, told } = completer;
+  const { scheduler, name, tokenizer, works, told } = completer;
   const request = parseCompletionRequest(await readJson(c.req.raw), completer);
   const work = new AbortController();
   const pieces = scheduler.generate(request.prompts, { ...request.options, signal: work.signal });
-  const release = endEarly(work, { client: c.req.raw.signal, stopping, seconds: limits.timeout });
+  const done = works.begin(work, c.req.raw.signal);
   const chunks = completionChunks(request, pieces, tokenizer, name);
   if (!request.stream) {
     try {
       return c.json(await wholeCompletion(chunks));
     } finally {
-      release();
+      done();
     }
   }
-  const sent = sending(chunks, request.includeUsage, release);
+  const sent = sending(chunks, request.includeUsage, done);
   const stream = eventStream(
     sent,
     (error) => told(error).body,
