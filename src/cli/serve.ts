@@ -1,8 +1,9 @@
+import { availableParallelism } from "node:os";
 import { basename, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import { OptionError } from "../engine/errors.ts";
-import { modelOf, readModelBytes } from "../run/open-model.ts";
+import { modelOf, readModelBytes, withThreads } from "../run/open-model.ts";
 import { wholeNumber } from "../run/train-options.ts";
 import { createApp } from "../serve/app.ts";
 import { MODEL_PATH } from "../serve/files.ts";
@@ -21,9 +22,13 @@ interface Flags extends Partial<Limits> {
   readonly name?: string;
   readonly cors?: string;
   readonly page: boolean;
+  readonly workers?: number;
   readonly kernels?: string;
   readonly json?: boolean;
 }
+
+/** Threads, unless more are asked for. */
+const MOST_WORKERS = 4;
 
 /** Seconds that requests have to end when the server is to stop. */
 const GRACE = 5;
@@ -39,13 +44,14 @@ export function serveCommand(): Command {
     .option("--name <name>", "what clients call the model (default: the file's name)")
     .option("--cors <origin>", "let pages of this origin use the server; * lets all")
     .option("--no-page", "serve neither the web page nor the model's file")
-    .option("--sessions <n>", "texts that are written at a time (default 32)", number)
+    .option("--sessions <n>", "texts that are written at a time (default 64)", number)
     .option("--queue <n>", "texts that may wait; for more clients are told to come again (default 256)", number)
     .option("--max-tokens <n>", "tokens of a text at most (default 4096)", number)
     .option("--max-prompt <n>", "tokens of a request's prompts at most (default 8192)", number)
     .option("--max-texts <n>", "texts of a request at most (default 32)", number)
     .option("--max-body <bytes>", "bytes of a request at most (default 1048576)", number)
     .option("--timeout <s>", "seconds for a request (default 300)", number)
+    .option("--workers <w>", "threads that write texts (default: all cores, at most 4)", number)
     .option(...kernelsOption)
     .option("--json", "print where the server listens as one JSON object")
     .addHelpText(
@@ -61,8 +67,12 @@ Examples:
       const limits = parseLimits(flags);
       const token = checkToken(flags.token ?? (process.env.THUNDERBOLT_TOKEN || undefined));
       const kernels = kernelsAsked(flags.kernels);
+      const threaded = withThreads({
+        kernels,
+        workers: flags.workers ?? Math.min(MOST_WORKERS, availableParallelism()),
+      });
       const read = readModelBytes(path);
-      using model = modelOf(read, { kernels });
+      using model = modelOf(read, threaded);
       const files = new Map(page ? readFiles(fileURLToPath(new URL("web/", import.meta.url))) : []);
       if (page) files.set(MODEL_PATH, servedFile(packedModel(read, kernels)));
       const stopping = new AbortController();

@@ -2,12 +2,13 @@ import { decodeText, splitStories } from "../corpus/stories.ts";
 import { tokensInMemory } from "../corpus/token-source.ts";
 import { tokenizeStories } from "../corpus/tokens.ts";
 import type { ModelConfig } from "../engine/config.ts";
-import { ThunderboltError } from "../engine/errors.ts";
+import type { AnyCrewFactory } from "../engine/crew.ts";
+import { OptionError, ThunderboltError } from "../engine/errors.ts";
 import { type CompiledKernels, compileKernels } from "../engine/module.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { type Audit, auditCausality } from "./audit.ts";
 import { Continuation, type Piece } from "./continuation.ts";
-import { type InferenceCrew, type InferenceCrewFactory, inferenceInPlace } from "./crew.ts";
+import { type InferenceCrew, inferenceInPlace } from "./crew.ts";
 import { type Evaluation, evaluateTokens } from "./evaluate.ts";
 import { type GenerateOptions, generateFrom } from "./generate.ts";
 import {
@@ -17,6 +18,8 @@ import {
   type GeneratedText,
   generateTogether,
 } from "./generate-batch.ts";
+import { laneWorkspace } from "./inference-plan.ts";
+import { type LaneCrew, type LaneJob, type LanePiece, type LaneTurn, laneInPlace } from "./lane.ts";
 import { readModelFile } from "./open-file.ts";
 import { type PlacedModel, placeModel } from "./placed-model.ts";
 import { Runner } from "./runner.ts";
@@ -34,7 +37,7 @@ export interface LoadOptions {
   /** Threads for scores and for many texts at once, with `crew`; default 1. The results do not depend on it. */
   readonly workers?: number;
   /** Who those are; by default the calling thread alone. */
-  readonly crew?: InferenceCrewFactory;
+  readonly crew?: AnyCrewFactory;
 }
 
 /** A trained model: text in, text and scores out. Uses no Node API. */
@@ -43,18 +46,21 @@ export class Model {
   readonly tokenizer: Tokenizer;
   #loaded: { readonly placed: PlacedModel; readonly runner: Runner } | undefined;
   #crew: InferenceCrew | undefined;
-  readonly #startCrew: (placed: PlacedModel) => InferenceCrew;
+  #lanes: readonly LaneCrew[] = [];
+  readonly #compiled: CompiledKernels;
+  readonly #crewFactory: AnyCrewFactory | undefined;
 
   private constructor(
     tokenizer: Tokenizer,
     compiled: CompiledKernels,
     placed: PlacedModel,
-    crew: InferenceCrewFactory = inferenceInPlace,
+    crewFactory: AnyCrewFactory | undefined,
   ) {
     this.config = placed.shape.config;
     this.tokenizer = tokenizer;
     this.#loaded = { placed, runner: Runner.of(placed) };
-    this.#startCrew = ({ memory, shape }) => crew({ work: "inference", compiled, memory, shape });
+    this.#compiled = compiled;
+    this.#crewFactory = crewFactory;
   }
 
   /**
@@ -144,14 +150,17 @@ export class Model {
   }
 
   /**
-   * Generates texts side by side for many who come and go, as a server's clients do.
+   * Generates texts side by side for many who come and go, as a server's clients do, by all workers.
    *
-   * @throws OptionError for an option out of range; NotCausalError for a model with `headNorm: "window"`.
+   * @throws OptionError for an option out of range, and where the workers have a scheduler already; NotCausalError for
+   * a model with `headNorm: "window"`.
    */
   scheduler(options?: SchedulerOptions): Scheduler {
+    const { runner, placed } = this.#running;
     // a model that cannot stream refuses
     this.session();
-    return new Scheduler(this.#running.runner, this.tokenizer, options);
+    if (this.#lanes.length > 0) throw new OptionError("this model's workers have a scheduler already; share it");
+    return new Scheduler(runner, this.tokenizer, () => this.#startLanes(placed), options);
   }
 
   /**
@@ -190,8 +199,9 @@ export class Model {
 
   /** Lets the memory go; the model cannot be used afterwards. */
   dispose(): void {
-    void this.#crew?.close();
+    for (const crew of [this.#crew, ...this.#lanes]) void crew?.close();
     this.#crew = undefined;
+    this.#lanes = [];
     this.#loaded = undefined;
   }
 
@@ -204,8 +214,28 @@ export class Model {
     return this.#loaded;
   }
 
+  /** Threads for a scheduler; the calling thread alone where that is the only worker. */
+  #startLanes({ memory, shape }: PlacedModel): readonly LaneCrew[] {
+    const lanes = Array.from({ length: shape.workers }, (_, lane) => ({
+      work: "lane" as const,
+      compiled: this.#compiled,
+      memory,
+      shape: { workers: 1 as const, model: shape },
+      workspace: laneWorkspace(shape, lane),
+      tokenizerJson: this.tokenizer.json,
+    }));
+    const crewFactory = this.#crewFactory;
+    if (!crewFactory || shape.workers === 1) return lanes.map(laneInPlace);
+    this.#lanes = lanes.map((job) => crewFactory<LaneJob, LaneTurn, readonly LanePiece[]>(job));
+    return this.#lanes;
+  }
+
   get #working(): InferenceCrew {
-    this.#crew ??= this.#startCrew(this.#running.placed);
+    if (!this.#crew) {
+      const { memory, shape } = this.#running.placed;
+      const job = { work: "inference", compiled: this.#compiled, memory, shape } as const;
+      this.#crew = this.#crewFactory ? this.#crewFactory(job) : inferenceInPlace(job);
+    }
     return this.#crew;
   }
 }

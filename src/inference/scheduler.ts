@@ -1,17 +1,15 @@
 import { BusyError, OptionError } from "../engine/errors.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
-import { Batch } from "./batch.ts";
 import { Channel } from "./channel.ts";
-import { Continuation, type Piece } from "./continuation.ts";
+import { Continuation } from "./continuation.ts";
 import { type BatchOptions, type BatchPiece, batchRequests } from "./generate-batch.ts";
-import { nextTurn } from "./next-turn.ts";
-import { Prompt } from "./prompt.ts";
+import type { LaneCrew, LanePiece, LaneText } from "./lane.ts";
 import type { Runner } from "./runner.ts";
 import type { TokenScore } from "./token-score.ts";
 
 /** How much a scheduler takes on. */
 export interface SchedulerOptions {
-  /** Texts that grow at a time; default as many as go through the model at once, 32. */
+  /** Texts that grow at a time; default 32 for each thread, as many as go through the model at once. */
   readonly places?: number;
   /** Texts that may wait for a place; default 256. */
   readonly waiting?: number;
@@ -25,18 +23,8 @@ export interface ScheduleOptions extends BatchOptions {
 
 /** A stretch of a text that a scheduler generates. */
 export interface ScheduledPiece extends BatchPiece {
-  /** How well the prompt's tokens were predicted, if that was asked for and there are any; the same in every piece. */
+  /** In a text's first piece, if asked for: how well the prompt's tokens were predicted. */
   readonly promptScores?: readonly TokenScore[];
-}
-
-/** Tokens of prompts that are read in a step at most: as many as fill the kernels' lanes, twice. */
-const PROMPT_TOKENS = 64;
-
-interface Text {
-  readonly call: Call;
-  readonly index: number;
-  readonly prompt: Prompt;
-  readonly continuation: Continuation;
 }
 
 /** What was asked for at once, and how many of its texts have not ended. */
@@ -45,35 +33,58 @@ interface Call {
   left: number;
 }
 
+interface Text extends LaneText {
+  readonly call: Call;
+  readonly index: number;
+}
+
+/** Those that grow in one lane, and what it is to be told at its next turn. */
+interface Lane {
+  readonly crew: LaneCrew;
+  readonly texts: Map<number, Text>;
+  joining: Text[];
+  leaving: number[];
+  running: boolean;
+}
+
 /**
- * Generates texts for many who come and go (continuous batching, Yu 2022). At every step all texts grow by a token, in
- * one pass through the model; a text joins as soon as there is room, and makes room as soon as it ends. Each is the
- * text that it would be alone. Between two steps the event loop has a turn.
+ * Generates texts for many who come and go (continuous batching, Yu 2022). All texts of a lane, which is a thread or
+ * the calling one, grow by a token at every step, in one pass through the model; a text joins as soon as there is room,
+ * and makes room as soon as it ends. Each is the text that it would be alone.
  *
  * Texts grow whether or not anybody fetches their pieces: who is slow holds no place for longer than others.
  */
 export class Scheduler {
   readonly #runner: Runner;
   readonly #tokenizer: Tokenizer;
-  readonly #most: number;
-  readonly #batch: Batch<Text>;
+  readonly #lanes: readonly Lane[];
+  readonly #places: number;
+  readonly #waiting: number;
   #queue: Text[] = [];
-  #running = false;
+  #keys = 0;
 
-  /** @throws OptionError for an option out of range. */
-  constructor(runner: Runner, tokenizer: Tokenizer, options: SchedulerOptions = {}) {
-    const { places = runner.batch, waiting = 256 } = options;
-    checkCount("places", places, 1);
+  /**
+   * @param startLanes called once the options are known to be good
+   * @throws OptionError for an option out of range.
+   */
+  constructor(
+    runner: Runner,
+    tokenizer: Tokenizer,
+    startLanes: () => readonly LaneCrew[],
+    { places, waiting = 256 }: SchedulerOptions = {},
+  ) {
+    checkCount("places", places ?? 1, 1);
     checkCount("waiting", waiting, 0);
     this.#runner = runner;
     this.#tokenizer = tokenizer;
-    this.#most = places + waiting;
-    this.#batch = new Batch(places, PROMPT_TOKENS);
+    this.#lanes = startLanes().map((crew) => ({ crew, texts: new Map(), joining: [], leaving: [], running: false }));
+    this.#places = places ?? runner.batch * this.#lanes.length;
+    this.#waiting = waiting;
   }
 
   /** Texts that grow now. */
   get growing(): number {
-    return this.#batch.size;
+    return this.#lanes.reduce((sum, { texts }) => sum + texts.size, 0);
   }
 
   /** Texts that wait for a place. */
@@ -91,74 +102,105 @@ export class Scheduler {
     prompts: readonly (string | readonly number[])[],
     options: ScheduleOptions = {},
   ): AsyncGenerator<ScheduledPiece, void, undefined> {
-    const { signal, count = 1, alternatives, scorePrompts = false } = options;
+    const { signal, count = 1, scorePrompts = false, ...plain } = options;
     signal?.throwIfAborted();
+    // what is wrong with the options is said here, and not by a lane
+    new Continuation(this.#runner, this.#tokenizer, [], plain);
     const requests = batchRequests(this.#tokenizer, prompts, options);
-    const taken = this.#batch.size + this.#queue.length;
-    if (taken + prompts.length * count > this.#most) {
-      throw new BusyError(
-        `${prompts.length * count} texts are asked for and ${taken} of ${this.#most} places are taken; try again later`,
-      );
+    const [asked, taken, most] = [prompts.length * count, this.growing + this.waiting, this.#places + this.#waiting];
+    if (taken + asked > most) {
+      throw new BusyError(`${asked} texts are asked for and ${taken} of ${most} places are taken; try again later`);
     }
-    const texts: Text[] = [];
-    const call: Call = { pieces: new Channel(), left: prompts.length * count };
-    for (const { ids, options: own } of requests) {
-      const before = texts.at(-1)?.prompt;
-      const scored = scorePrompts ? alternatives : undefined;
-      const prompt = before?.ids === ids ? before : new Prompt(this.#runner, this.#tokenizer.eos, ids, scored);
-      const continuation = new Continuation(this.#runner, this.#tokenizer, ids, own);
-      texts.push({ call, index: texts.length, prompt, continuation });
-    }
-    if (texts.length === 0) call.pieces.close();
+    const call: Call = { pieces: new Channel(), left: asked };
+    const texts = Array.from(requests, ({ ids, options: { seed } }, index): Text => {
+      return { key: this.#keys++, ids, options: { ...plain, seed }, scorePrompt: scorePrompts, call, index };
+    });
+    if (asked === 0) call.pieces.close();
     this.#queue.push(...texts);
-    if (!this.#running) void this.#run();
+    this.#admit();
     return this.#fetch(texts, call, signal);
   }
 
-  /** Steps, and a turn of the event loop before each, for as long as there are texts. */
-  async #run(): Promise<void> {
-    this.#running = true;
-    for (;;) {
-      await nextTurn();
-      for (const text of this.#queue.splice(0, this.#batch.free)) {
-        this.#batch.join(text, text.prompt, text.continuation);
-      }
-      if (this.#batch.size === 0) break;
-      try {
-        for (const [text, piece] of this.#batch.step()) tell(text, piece);
-      } catch (cause) {
-        // a fault of ours: who waits for these texts is told, and the next find a batch that works
-        for (const text of this.#batch.clear()) text.call.pieces.fail(cause);
-      }
-    }
-    this.#running = false;
-  }
-
-  #fetch(texts: readonly Text[], { pieces }: Call, signal?: AbortSignal): AsyncGenerator<ScheduledPiece> {
-    const leave = () => {
-      for (const text of texts) this.#batch.leave(text);
-      this.#queue = this.#queue.filter((text) => !texts.includes(text));
-    };
+  #fetch(
+    texts: readonly Text[],
+    { pieces }: Call,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<ScheduledPiece, void, undefined> {
     const abort = () => {
-      leave();
+      this.#leave(texts);
       pieces.fail(signal?.reason);
     };
     signal?.addEventListener("abort", abort, { once: true });
+    const leave = () => {
+      this.#leave(texts);
+      signal?.removeEventListener("abort", abort);
+    };
     return (async function* () {
       try {
         yield* pieces;
       } finally {
         leave();
-        signal?.removeEventListener("abort", abort);
       }
     })();
   }
+
+  /** Gives places to those who wait, each in the lane with the fewest texts. */
+  #admit(): void {
+    for (const text of this.#queue.splice(0, this.#places - this.growing)) {
+      const lane = this.#lanes.reduce((best, other) => (other.texts.size < best.texts.size ? other : best));
+      lane.texts.set(text.key, text);
+      lane.joining.push(text);
+      if (!lane.running) void this.#run(lane);
+    }
+  }
+
+  #leave(texts: readonly Text[]): void {
+    const keys = new Set(texts.map(({ key }) => key));
+    this.#queue = this.#queue.filter(({ key }) => !keys.has(key));
+    for (const lane of this.#lanes) {
+      lane.joining = lane.joining.filter(({ key }) => !keys.has(key));
+      for (const key of keys) if (lane.texts.delete(key)) lane.leaving.push(key);
+    }
+    this.#admit();
+  }
+
+  /** Turn after turn, for as long as a lane has texts. */
+  async #run(lane: Lane): Promise<void> {
+    lane.running = true;
+    while (lane.texts.size > 0 || lane.leaving.length > 0) {
+      const { crew, texts, joining, leaving } = lane;
+      lane.joining = [];
+      lane.leaving = [];
+      try {
+        const plain = joining.map(({ key, ids, options, scorePrompt }) => ({ key, ids, options, scorePrompt }));
+        const [pieces] = await crew.run({ joining: plain, leaving, ms: turnOf(texts.size) });
+        for (const piece of pieces) tell(texts, piece);
+      } catch (cause) {
+        // who waits for these texts is told; the lane has lost them
+        for (const { call } of texts.values()) call.pieces.fail(cause);
+        texts.clear();
+        lane.joining = [];
+      }
+      this.#admit();
+    }
+    lane.running = false;
+  }
 }
 
-function tell({ call, index, prompt }: Text, piece: Piece): void {
-  const { scores } = prompt;
-  call.pieces.push({ index, ...piece, ...(scores.length > 0 && { promptScores: scores }) });
-  if (piece.finishReason && --call.left === 0) call.pieces.close();
+/** Few texts are told of often, many at once: to tell of a piece costs the same however long it is. Milliseconds. */
+function turnOf(texts: number): number {
+  return Math.min(5, texts / 4);
+}
+
+/** Hands on what a text has grown by, unless it has been given up. */
+function tell(texts: Map<number, Text>, { key, ...piece }: LanePiece): void {
+  const text = texts.get(key);
+  if (!text) return;
+  const { call, index } = text;
+  call.pieces.push({ index, ...piece });
+  if (!piece.finishReason) return;
+  texts.delete(key);
+  if (--call.left === 0) call.pieces.close();
 }
 
 function checkCount(name: string, value: number, low: number): void {

@@ -42,8 +42,14 @@ export function modelOf({ file, bytes }: ModelBytes, options: LoadOptions = {}):
  * @throws OptionError for workers out of range; what {@link readModelBytes} and {@link modelOf} throw.
  */
 export function openModel(path: string, options: LoadOptions = {}): Model {
+  const threaded = withThreads(options);
+  return modelOf(readModelBytes(path), threaded);
+}
+
+/** Adds who several workers are, unless that is given. @throws OptionError for workers out of range. */
+export function withThreads(options: LoadOptions): LoadOptions {
   const threads = wholeNumber("workers", options.workers ?? 1, 1, 256);
-  if (threads === 1) return modelOf(readModelBytes(path), options);
+  if (threads === 1) return options;
   const { crew, workers } = crewFor(compileKernels(options.kernels).set, threads);
-  return modelOf(readModelBytes(path), { ...(crew && { crew }), ...options, workers });
+  return { ...(crew && { crew }), ...options, workers };
 }

@@ -23,7 +23,7 @@ const limits: Record<keyof Limits, { readonly usual: number; readonly low: numbe
   maxPrompt: { usual: 8192, low: 1, high: 2 ** 24 },
   maxTokens: { usual: 4096, low: 1, high: 2 ** 24 },
   maxTexts: { usual: 32, low: 1, high: 1024 },
-  sessions: { usual: 32, low: 1, high: 1024 },
+  sessions: { usual: 64, low: 1, high: 1024 },
   queue: { usual: 256, low: 0, high: 65_536 },
   timeout: { usual: 300, low: 1, high: 86_400 },
 };
