@@ -18,18 +18,28 @@ export function piscinaCrew(worker: URL = new URL("./worker.js", import.meta.url
       workerData: job,
     });
     // the pool would replace a thread that dies without a task, and wait for one that dies before it is ready
-    const death = new Promise<never>((_, reject) => {
-      for (const thread of pool.threads) {
-        thread.once("error", reject);
-        thread.once("exit", (code) => reject(new Error(`its exit code is ${code}`)));
-      }
-    });
-    death.catch(() => {});
+    let death: unknown;
+    const waiting = new Set<(cause: unknown) => void>();
+    const die = (cause: unknown) => {
+      death ??= cause;
+      for (const reject of waiting) reject(death);
+    };
+    for (const thread of pool.threads) {
+      thread.once("error", die);
+      thread.once("exit", (code) => die(new Error(`its exit code is ${code}`)));
+    }
+    /** Not Promise.race, in which a promise that stays open keeps every result that it ever raced with. */
+    const unlessDead = <T>(work: Promise<T>): Promise<T> =>
+      new Promise((resolve, reject) => {
+        waiting.add(reject);
+        work.then(resolve, reject).finally(() => waiting.delete(reject));
+        if (death !== undefined) reject(death);
+      });
     return {
       run: async (phase: Phase): Promise<Result[]> => {
         const shares = Array.from({ length: job.shape.workers }, (_, worker) => pool.run({ phase, worker }));
         try {
-          return await Promise.race([death, Promise.all(shares)]);
+          return await unlessDead(Promise.all(shares));
         } catch (cause) {
           const reason = cause instanceof Error ? cause.message : String(cause);
           throw new WorkerError(`a worker thread failed in the middle of its work: ${reason}`, { cause });
