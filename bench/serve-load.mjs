@@ -2,11 +2,12 @@
  * Many clients at once on `thunderbolt serve`, over loopback: first one client alone, then many, each asking again as
  * soon as it has its answer, every other one as a stream.
  *
- *   node bench/serve-load.mjs [MODEL] [--clients 64] [--seconds 60] [--max-tokens 100] [--runtime node]
+ *   node bench/serve-load.mjs [MODEL] [--clients 64] [--seconds 60] [--warm-up 30] [--max-tokens 100] [--runtime node]
  *
- * Without MODEL it trains `small` for 20 steps. Prints one JSON object; exits 1 if a request failed, if a text differs
- * from the one that the client alone got for its prompt and seed, or if the server's memory grew by more than 5 % and
- * 16 MiB from the first tenth of the time to the last.
+ * Without MODEL it trains `small` for 20 steps. The warm-up is as the rest, but not counted: it lasts until the heaps of
+ * V8 have their size. Prints one JSON object; exits 1 if a request failed, if a text differs from the one that the
+ * client alone got for its prompt and seed, or if the server's memory grew by more than 5 % and 16 MiB from the first
+ * tenth of the time to the last.
  */
 import { execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -21,11 +22,13 @@ const { values, positionals } = parseArgs({
   options: {
     clients: { type: "string", default: "64" },
     seconds: { type: "string", default: "60" },
+    "warm-up": { type: "string", default: "30" },
     "max-tokens": { type: "string", default: "100" },
     runtime: { type: "string", default: process.execPath },
   },
 });
-const [clients, seconds, maxTokens] = [values.clients, values.seconds, values["max-tokens"]].map(Number);
+const names = ["clients", "seconds", "warm-up", "max-tokens"];
+const [clients, seconds, warmUp, maxTokens] = names.map((name) => Number(values[name]));
 const folder = mkdtempSync(join(tmpdir(), "thunderbolt-load-"));
 const cli = fileURLToPath(new URL("../dist/cli.js", import.meta.url));
 const data = fileURLToPath(new URL("../data/tinystories.txt", import.meta.url));
@@ -37,7 +40,7 @@ if (model === undefined) {
     stdio: "ignore",
   });
 }
-const server = spawn(values.runtime, [cli, "serve", model, "--port", "0", "--json"].filter(Boolean), {
+const server = spawn(values.runtime, [cli, "serve", model, "--port", "0", "--json"], {
   stdio: ["ignore", "pipe", "inherit"],
 });
 const { url } = JSON.parse(await new Promise((resolve) => server.stdout.once("data", resolve)));
@@ -111,6 +114,7 @@ const expected = [];
 await load(1, 4000, expected);
 for (const [i, one] of cases.entries()) expected[i] ??= (await complete(one, false)).text;
 const alone = await load(1, Math.min(10_000, seconds * 1000), expected);
+const before = await load(clients, warmUp * 1000, expected);
 let [early, late] = [0, 0];
 const started = performance.now();
 const watch = setInterval(() => {
@@ -122,7 +126,7 @@ const together = await load(clients, seconds * 1000, expected);
 clearInterval(watch);
 const exit = new Promise((resolve) => server.once("exit", resolve));
 server.kill("SIGTERM");
-const errors = [...alone.errors, ...together.errors];
+const errors = [...alone.errors, ...before.errors, ...together.errors];
 const result = {
   clients,
   seconds,
@@ -132,7 +136,7 @@ const result = {
   tokensPerSecondAlone: alone.tokensPerSecond,
   ratio: Number((together.tokensPerSecond / alone.tokensPerSecond).toFixed(2)),
   errors: errors.length,
-  different: alone.different + together.different,
+  different: alone.different + before.different + together.different,
   residentMiB: { firstTenth: Math.round(early), lastTenth: Math.round(late) },
   exitCode: await exit,
 };

@@ -189,7 +189,7 @@ export class Scheduler {
 
 /** Few texts are told of often, many at once: to tell of a piece costs the same however long it is. Milliseconds. */
 function turnOf(texts: number): number {
-  return Math.min(5, 1 + texts / 8);
+  return Math.min(10, 1 + texts / 4);
 }
 
 /** Hands on what a text has grown by, unless it has been given up. */
