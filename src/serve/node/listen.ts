@@ -16,8 +16,17 @@ export interface Listener {
   close(seconds: number, last: () => void): Promise<void>;
 }
 
-/** Limits of a connection: who sends slowly, or nothing, does not stay. Milliseconds, bytes, connections. */
-const connection = {
+/** Limits of a connection, in milliseconds and bytes: who sends slowly, or nothing, does not stay. */
+export interface ConnectionLimits {
+  readonly headersTimeout: number;
+  readonly requestTimeout: number;
+  readonly keepAliveTimeout: number;
+  /** How often the first two are looked at. */
+  readonly connectionsCheckingInterval: number;
+  readonly maxHeaderSize: number;
+}
+
+const usual: ConnectionLimits = {
   headersTimeout: 10_000,
   requestTimeout: 30_000,
   keepAliveTimeout: 5000,
@@ -32,8 +41,14 @@ const MAX_CONNECTIONS = 2048;
  * @param port 0 for any that is free
  * @throws OptionError for a port or an address that cannot be had.
  */
-export async function listen(app: Hono, host: string, port: number): Promise<Listener> {
-  const server = createServer(connection, getRequestListener(app.fetch));
+export async function listen(
+  app: Hono,
+  host: string,
+  port: number,
+  limits: Partial<ConnectionLimits> = {},
+): Promise<Listener> {
+  const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
+  const server = createServer({ ...usual, ...limits }, listener);
   server.maxConnections = MAX_CONNECTIONS;
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => reject(refusal(error, host, port)));
