@@ -7,7 +7,7 @@ export interface ServedFile {
   readonly etag: string;
 }
 
-/** Files by the path of their URL, percent-encoded as there. What is not in here is not given out. */
+/** Files by the path of their URL, decoded. What is not in here is not given out. */
 export type ServedFiles = ReadonlyMap<string, ServedFile>;
 
 /** Where the page finds the model that is served. */

@@ -12,7 +12,7 @@ export function readFiles(folder: string): ServedFiles {
     const path = join(folder, name);
     if (!statSync(path).isFile()) continue;
     const file = servedFile(readFileSync(path), getMimeType(name));
-    files.set(encodeURI(`/${name.replaceAll("\\", "/")}`), file);
+    files.set(`/${name.replaceAll("\\", "/")}`, file);
     if (name === "index.html") files.set("/", file);
   }
   return files;
