@@ -2,11 +2,11 @@ import { availableParallelism } from "node:os";
 import { basename, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
-import { OptionError } from "../engine/errors.ts";
-import { modelOf, readModelBytes, withThreads } from "../run/open-model.ts";
+import { OptionError, WorkerError } from "../engine/errors.ts";
+import { type ModelBytes, modelOf, readModelBytes, withThreads } from "../run/open-model.ts";
 import { wholeNumber } from "../run/train-options.ts";
 import { createApp } from "../serve/app.ts";
-import { MODEL_PATH } from "../serve/files.ts";
+import { MODEL_PATH, type ServedFile } from "../serve/files.ts";
 import { type Limits, parseLimits } from "../serve/limits.ts";
 import { listen } from "../serve/node/listen.ts";
 import { packedModel } from "../serve/node/packed-model.ts";
@@ -73,35 +73,46 @@ Examples:
       });
       const read = readModelBytes(path);
       using model = modelOf(read, threaded);
-      const files = new Map(page ? readFiles(fileURLToPath(new URL("web/", import.meta.url))) : []);
-      if (page) files.set(MODEL_PATH, servedFile(packedModel(read, kernels)));
-      const stopping = new AbortController();
+      const files = page ? filesOf(read, kernels) : new Map();
       const loopback = isLoopback(host);
+      const stopping = new AbortController();
+      const broken = new AbortController();
       const app = createApp(model, {
         name,
         limits,
         files,
         stopping: stopping.signal,
-        onFault: (error) =>
-          process.stderr.write(`thunderbolt: failed: ${error instanceof Error ? error.stack : error}\n`),
+        onFault: (error) => {
+          // what a thread left half done cannot be trusted: whoever watches over the server starts another
+          if (error instanceof WorkerError) broken.abort(error);
+          else process.stderr.write(`thunderbolt: failed: ${error instanceof Error ? error.stack : error}\n`);
+        },
         ...(token !== undefined && { token }),
         ...(cors !== undefined && { cors }),
-        ...(loopback && token === undefined && { hosts: ["localhost", "127.0.0.1", "[::1]", host] }),
+        ...(loopback && token === undefined && { hosts: [...new Set(["localhost", "127.0.0.1", "[::1]", host])] }),
       });
       const server = await listen(app, host, port);
       const interrupt = interruptSignal("stopping", ["SIGINT", "SIGTERM"]);
       if (!loopback && token === undefined) {
         process.stderr.write(`warning: whoever reaches ${server.url} can use it; --token asks for a token\n`);
       }
-      printResult(
-        json,
-        { url: server.url, model: name, page: files.has("/") },
-        () => `serving ${read.file} as "${name}" at ${server.url}`,
-      );
-      await new Promise((resolve) => interrupt.signal.addEventListener("abort", resolve, { once: true }));
-      await server.close(GRACE, () => stopping.abort());
+      const told = { url: server.url, model: name, page: files.has("/") };
+      printResult(json, told, () => `serving ${read.file} as "${name}" at ${server.url}`);
+      await Promise.race([aborted(interrupt.signal), aborted(broken.signal)]);
+      await server.close(broken.signal.aborted ? 0 : GRACE, () => stopping.abort());
+      broken.signal.throwIfAborted();
       process.exitCode = interrupt.signal.reason === "SIGINT" ? 130 : 0;
     });
+}
+
+/** The page, where it has been built, and the model for it. */
+function filesOf(read: ModelBytes, kernels: string | undefined): Map<string, ServedFile> {
+  const page = readFiles(fileURLToPath(new URL("web/", import.meta.url)));
+  return new Map([...page, [MODEL_PATH, servedFile(packedModel(read, kernels))]]);
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
 }
 
 /** runs/a is "a", stories.thunderbolt is "stories". */

@@ -37,7 +37,12 @@ describe("a request is refused with one clear line", () => {
     ["with an id that is no whole number", { prompt: [[1.5]] }, /token id 1\.5/, null],
     ["with a long prompt", { prompt: "dog cat ".repeat(60) }, /prompt has more than 100 tokens/, "prompt"],
     ["with a very long prompt", { prompt: "x".repeat(19_000) }, /prompt has more than 100 tokens/, "prompt"],
-    ["with long prompts together", { prompt: ["a b c d ".repeat(16), "a b c d ".repeat(16)] }, /more than 100/, "prompt"],
+    [
+      "with long prompts together",
+      { prompt: ["a b c d ".repeat(16), "a b c d ".repeat(16)] },
+      /more than 100/,
+      "prompt",
+    ],
     ["with many prompts", { prompt: Array(5).fill("a") }, /n is 1 for 5 prompts; at most 4 texts/, "n"],
     ["with a huge n", { prompt, n: 1e300 }, /n is 1e\+300 .*at most 4/, "n"],
     ["with n of 0", { prompt, n: 0 }, /^n is 0; it must be a whole number/, "n"],
