@@ -91,7 +91,8 @@ Examples:
         ...(cors !== undefined && { cors }),
         ...(loopback && token === undefined && { hosts: [...new Set(["localhost", "127.0.0.1", "[::1]", host])] }),
       });
-      const server = await listen(app, host, port);
+      // a client that neither reads nor leaves goes when its request would have
+      const server = await listen(app, host, port, { idleTimeout: (limits.timeout + GRACE) * 1000 });
       const interrupt = interruptSignal("stopping", ["SIGINT", "SIGTERM"]);
       if (!loopback && token === undefined) {
         process.stderr.write(`warning: whoever reaches ${server.url} can use it; --token asks for a token\n`);

@@ -23,7 +23,7 @@ export interface LaneText {
 /** What is asked of a lane at a time: to let texts join and leave, and all grow for a while. */
 export interface LaneTurn {
   readonly joining: readonly LaneText[];
-  /** Keys of texts that nobody wants any more, those that have ended included. */
+  /** Keys of texts that nobody wants any more; one that has ended meanwhile may be among them. */
   readonly leaving: readonly number[];
   /** Milliseconds after which no further step begins. */
   readonly ms: number;

@@ -83,6 +83,8 @@ export function createApp(model: Model, options: AppOptions): Hono {
     if (error instanceof HTTPException) return error.getResponse();
     const { body, status } = told(error);
     if (status === 429) c.header("retry-after", "1");
+    // the rest of the body is still on its way
+    if (status === 413) c.header("connection", "close");
     return c.json(body, status);
   });
   return app;

@@ -180,6 +180,22 @@ describe("a connection is closed", () => {
   });
 });
 
+test("a connection on which nothing moves is closed, also in the middle of a request, whose place is then free", async () => {
+  const endless = { prompt, max_tokens: 1_000_000, temperature: 0 };
+  const limits = { maxTokens: endless.max_tokens, sessions: 1, queue: 1 };
+  const { url } = await serve(model, { limits, connection: { idleTimeout: 200 } });
+  const leaving = new AbortController();
+  // its pieces are read as they come
+  const first = (await post(url, { ...endless, stream: true }, { signal: leaving.signal })).text();
+  const refused = expect(first).rejects.toThrow();
+  await expect(post(url, endless)).rejects.toThrow();
+  const health = await (await fetch(`${url}/healthz`)).json();
+  expect(health).toMatchObject({ growing: 1, waiting: 0 });
+  leaving.abort();
+  await refused;
+  await idle(url);
+});
+
 test("many that leave in the middle leave nothing behind", async () => {
   const body = JSON.stringify({ prompt, max_tokens: 50, n: 4, stream: true });
   for (let i = 0; i < 40; i++) {

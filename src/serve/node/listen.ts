@@ -21,6 +21,8 @@ export interface ConnectionLimits {
   readonly headersTimeout: number;
   readonly requestTimeout: number;
   readonly keepAliveTimeout: number;
+  /** For a connection on which nothing moves, in either direction. */
+  readonly idleTimeout: number;
   /** How often the first two are looked at. */
   readonly connectionsCheckingInterval: number;
   readonly maxHeaderSize: number;
@@ -30,6 +32,7 @@ const usual: ConnectionLimits = {
   headersTimeout: 10_000,
   requestTimeout: 30_000,
   keepAliveTimeout: 5000,
+  idleTimeout: 300_000,
   connectionsCheckingInterval: 2000,
   maxHeaderSize: 16_384,
 };
@@ -47,8 +50,9 @@ export async function listen(
   port: number,
   limits: Partial<ConnectionLimits> = {},
 ): Promise<Listener> {
-  const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
-  const server = createServer({ ...usual, ...limits }, listener);
+  const { idleTimeout, ...options } = { ...usual, ...limits };
+  const server = createServer(options, getRequestListener(app.fetch, { overrideGlobalObjects: false }));
+  server.setTimeout(idleTimeout);
   server.maxConnections = MAX_CONNECTIONS;
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => reject(refusal(error, host, port)));
