@@ -4,6 +4,7 @@ import { openModel } from "./run/open-model.ts";
 
 export { type ModelConfig, type Preset, parseConfig, presets } from "./engine/config.ts";
 export {
+  BusyError,
   ConfigError,
   FormatError,
   MemoryError,
@@ -21,8 +22,11 @@ export type { GenerateOptions } from "./inference/generate.ts";
 export type { BatchOptions, BatchPiece, GeneratedText } from "./inference/generate-batch.ts";
 export { type LoadOptions, Model } from "./inference/model.ts";
 export type { SamplingOptions } from "./inference/sampler.ts";
+export type { ScheduledPiece, ScheduleOptions, Scheduler, SchedulerOptions } from "./inference/scheduler.ts";
+export type { ScoredToken, ScoreOptions, TextScore } from "./inference/score-text.ts";
 export type { EvaluationMode } from "./inference/scoring.ts";
 export type { Session } from "./inference/session.ts";
+export type { TokenScore } from "./inference/token-score.ts";
 export { prepare } from "./run/prepare.ts";
 export type { PrepareOptions, PrepareProgress, PrepareResult } from "./run/prepare-options.ts";
 export { train } from "./run/train.ts";

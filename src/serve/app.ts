@@ -6,7 +6,7 @@ import { BusyError, OptionError } from "../engine/errors.ts";
 import type { Model } from "../inference/model.ts";
 import { ApiError, unknownModel } from "./api-error.ts";
 import { optionRefusal } from "./completion-request.ts";
-import { answerCompletion } from "./completions.ts";
+import { answerCompletion } from "./completion-route.ts";
 import { fileResponse, MODEL_PATH, type ServedFiles } from "./files.ts";
 import { hostGuard, originGuard, tokenGuard } from "./guards.ts";
 import type { Limits } from "./limits.ts";

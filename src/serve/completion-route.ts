@@ -1,8 +1,8 @@
 import type { Context } from "hono";
 import type { Scheduler } from "../inference/scheduler.ts";
 import { ApiError } from "./api-error.ts";
-import { type Completion, completionChunks, wholeCompletion } from "./completion.ts";
 import { parseCompletionRequest, type Served } from "./completion-request.ts";
+import { type Completion, completionChunks, wholeCompletion } from "./completion-response.ts";
 import { eventStream } from "./event-stream.ts";
 import type { WorkInHand } from "./work-in-hand.ts";
 
