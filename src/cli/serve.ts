@@ -5,10 +5,8 @@ import { Command } from "commander";
 import { OptionError, WorkerError } from "../engine/errors.ts";
 import { type ModelBytes, modelOf, readModelBytes, withThreads } from "../run/open-model.ts";
 import { wholeNumber } from "../run/train-options.ts";
-import { createApp } from "../serve/app.ts";
 import { MODEL_PATH, type ServedFile } from "../serve/files.ts";
 import { type Limits, parseLimits } from "../serve/limits.ts";
-import { listen } from "../serve/node/listen.ts";
 import { packedModel } from "../serve/node/packed-model.ts";
 import { readFiles, servedFile } from "../serve/node/read-files.ts";
 import { interruptSignal } from "./interrupt.ts";
@@ -73,6 +71,11 @@ Examples:
       });
       const read = readModelBytes(path);
       using model = modelOf(read, threaded);
+      // other commands start without an HTTP server
+      const [{ createApp }, { listen }] = await Promise.all([
+        import("../serve/app.ts"),
+        import("../serve/node/listen.ts"),
+      ]);
       const files = page ? filesOf(read, kernels) : new Map();
       const loopback = isLoopback(host);
       const stopping = new AbortController();

@@ -45,12 +45,11 @@ export async function* completionChunks(
     const first = !tokens.has(index);
     tokens.set(index, soFar);
     const prompt = echo && first ? tokenizer.decode(prompts[Math.floor(index / options.count)]) : "";
-    const writer = writers.get(index) ?? new LogprobsWriter(tokenizer);
-    writers.set(index, writer);
+    if (first && scores) writers.set(index, new LogprobsWriter(tokenizer));
     const choice: Choice = {
       text: prompt + text,
       index,
-      logprobs: scores ? writer.write(first ? [...promptScores, ...scores] : scores) : null,
+      logprobs: (scores && writers.get(index)?.write(first ? [...promptScores, ...scores] : scores)) ?? null,
       finish_reason: finishReason ? reasons[finishReason] : null,
     };
     yield { ...head, choices: [choice], ...(includeUsage && { usage: null }) };
