@@ -2,7 +2,7 @@
  * Many clients at once on `thunderbolt serve`, over loopback: first one client alone, then many, each asking again as
  * soon as it has its answer, every other one as a stream.
  *
- *   node bench/serve-load.mjs [MODEL] [--clients 64] [--seconds 60] [--warm-up 30] [--max-tokens 100] [--runtime node]
+ *   node bench/serve-load.mjs [MODEL] [--clients 64] [--seconds 60] [--warm-up 60] [--max-tokens 100] [--runtime node]
  *
  * Without MODEL it trains `small` for 20 steps. The warm-up is as the rest, but not counted: it lasts until the heaps of
  * V8 have their size. Prints one JSON object; exits 1 if a request failed, if a text differs from the one that the
@@ -22,7 +22,7 @@ const { values, positionals } = parseArgs({
   options: {
     clients: { type: "string", default: "64" },
     seconds: { type: "string", default: "60" },
-    "warm-up": { type: "string", default: "30" },
+    "warm-up": { type: "string", default: "60" },
     "max-tokens": { type: "string", default: "100" },
     runtime: { type: "string", default: process.execPath },
   },
