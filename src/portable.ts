@@ -8,6 +8,7 @@ import { webCrewFor } from "./workers/web-crew.ts";
 
 export { type ModelConfig, type Preset, parseConfig, presets } from "./engine/config.ts";
 export {
+  BusyError,
   ConfigError,
   FormatError,
   MemoryError,
@@ -27,9 +28,12 @@ export type { BatchOptions, BatchPiece, GeneratedText } from "./inference/genera
 export type { LoadOptions } from "./inference/load.ts";
 export { Model } from "./inference/model.ts";
 export type { SamplingOptions } from "./inference/sampler.ts";
+export type { ScheduledPiece, ScheduleOptions, Scheduler, SchedulerOptions } from "./inference/scheduler.ts";
+export type { ScoredToken, ScoreOptions, TextScore } from "./inference/score-text.ts";
 export type { EvaluationMode } from "./inference/scoring.ts";
 export { Session } from "./inference/session.ts";
 export type { ByteSource } from "./inference/source.ts";
+export type { TokenScore } from "./inference/token-score.ts";
 export { TokenDecoder, Tokenizer } from "./tokenizer/tokenizer.ts";
 export type { TrainingLength } from "./train/length.ts";
 export type { TrainedText, TrainTextOptions, TrainTextProgress } from "./train/train-text.ts";

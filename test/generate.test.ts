@@ -1,38 +1,11 @@
-import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { splitStories } from "../src/corpus/stories.ts";
-import { type ModelConfig, parseConfig } from "../src/engine/config.ts";
 import { NotCausalError, OptionError } from "../src/engine/errors.ts";
-import { parameterTable } from "../src/engine/parameters.ts";
 import { BATCH } from "../src/engine/workspace-plan.ts";
-import { writeModelFile } from "../src/formats/model-file.ts";
 import type { Piece } from "../src/inference/continuation.ts";
 import type { BatchOptions } from "../src/inference/generate-batch.ts";
-import { Model } from "../src/inference/model.ts";
-import { trainVocabulary } from "../src/tokenizer/train-vocabulary.ts";
-import { oddConfig, randomValues } from "./model.ts";
-
-const stories = splitStories(readFileSync(new URL("../data/tinystories-held-out.txt", import.meta.url), "utf8"));
-const vocabulary = await trainVocabulary(stories.slice(0, 50), 280);
-
-function randomModel(changes: Partial<ModelConfig>): Model {
-  const config = parseConfig({ ...oddConfig, vocabSize: 280, seqLen: 40, ...changes });
-  const chunks = writeModelFile(config, vocabulary, parameterTable(config), randomValues(config));
-  return Model.fromBytes(Buffer.concat(chunks));
-}
-
-/** A whole text and how it ended. */
-async function collect(pieces: AsyncIterable<Piece>): Promise<Omit<Piece, "index">> {
-  let text = "";
-  let tokens = 0;
-  for await (const piece of pieces) {
-    text += piece.text;
-    tokens = piece.tokens;
-    if (piece.finishReason) return { text, tokens, finishReason: piece.finishReason };
-  }
-  return { text, tokens };
-}
+import type { Model } from "../src/inference/model.ts";
+import { collect, randomModel } from "./text-model.ts";
 
 async function collectBatch(model: Model, prompts: readonly string[], options: BatchOptions): Promise<Piece[]> {
   const texts: Piece[] = [];

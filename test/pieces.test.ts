@@ -24,7 +24,7 @@ function piecesOf(text: string, stop: readonly string[] = []): string[] {
     if (continuation.ended) break;
     const logits = new Float32Array(config.vocabSize);
     logits[id] = 1;
-    pieces.push(continuation.step(logits).text);
+    pieces.push(continuation.step(logits)?.text ?? "");
   }
   return pieces;
 }

@@ -2,18 +2,23 @@
  * Ctrl-C asks the work to stop; a second one ends the process at once.
  *
  * @param stopping what to say then.
+ * @param signals what else asks for it, as SIGTERM does of a server; the reason of the abort is the one that came.
  */
-export function interruptSignal(stopping: string): { signal: AbortSignal; release: () => void } {
+export function interruptSignal(
+  stopping: string,
+  signals: readonly NodeJS.Signals[] = ["SIGINT"],
+): { signal: AbortSignal; release: () => void } {
   const controller = new AbortController();
   const end = () => process.exit(130);
-  const stop = () => {
+  const stop = (name: NodeJS.Signals) => {
     process.stderr.write(`\n${stopping}; Ctrl-C again stops at once\n`);
-    controller.abort();
+    controller.abort(name);
+    for (const signal of signals) process.off(signal, stop);
     process.once("SIGINT", end);
   };
-  process.once("SIGINT", stop);
+  for (const signal of signals) process.once(signal, stop);
   const release = () => {
-    process.off("SIGINT", stop);
+    for (const signal of signals) process.off(signal, stop);
     process.off("SIGINT", end);
   };
   return { signal: controller.signal, release };

@@ -13,6 +13,7 @@ import { importCommand } from "./import.ts";
 import { infoCommand } from "./info.ts";
 import { packCommand } from "./pack.ts";
 import { prepareCommand } from "./prepare.ts";
+import { serveCommand } from "./serve.ts";
 import { trainCommand } from "./train.ts";
 
 /** What the shell is told: bad use or input, a failure while working, an interrupt. */
@@ -39,6 +40,7 @@ const program = new Command("thunderbolt")
     `
 Environment:
   THUNDERBOLT_KERNELS=<set>    simd, relaxed or single: what --kernels is without the flag
+  THUNDERBOLT_TOKEN=<token>    the token that serve asks clients for: what --token is without the flag
   THUNDERBOLT_REVECTORIZE=1    experimental: lets V8 join 128-bit instructions to 256-bit ones (Node 22 or later, x64)`,
   )
   .configureOutput({ outputError: (text, write) => write(oneLine(`${text.trim()} ${helpHint()}`)) });
@@ -60,6 +62,7 @@ for (const command of [
   packCommand(),
   importCommand(),
   exportCommand(),
+  serveCommand(),
   benchCommand(),
 ]) {
   program.addCommand(command.copyInheritedSettings(program));

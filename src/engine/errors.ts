@@ -62,6 +62,13 @@ export class RuntimeError extends ThunderboltError {
   }
 }
 
+/** More texts are asked for at once than there is room for; later there may be. */
+export class BusyError extends ThunderboltError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("BUSY", message, options);
+  }
+}
+
 /** A thread that worked on a run ended before its work did: it was killed, ran out of memory, or its kernels trapped. */
 export class WorkerError extends ThunderboltError {
   constructor(message: string, options?: ErrorOptions) {

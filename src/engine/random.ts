@@ -4,6 +4,13 @@ export function hash32(value: number, key: number): number {
   return mix(mix(value + 0x9e3779b9) ^ key) >>> 0;
 }
 
+/** A 32-bit hash of 32-bit integers in their order, the same on every host. */
+export function hashWords(words: ArrayLike<number>, key: number): number {
+  let hash = key;
+  for (let i = 0; i < words.length; i++) hash = hash32(words[i], hash);
+  return hash;
+}
+
 /** Uniform numbers in [0, 1) with 32 bits, a function of the seed and of how many were drawn before. */
 export class RandomSequence {
   readonly #key: number;

@@ -12,14 +12,14 @@ export function sharedTurns(): () => Promise<void> | undefined {
   let since = performance.now();
   return () => {
     if (performance.now() - since < TURN) return undefined;
-    return othersTurn().then(() => {
+    return nextTurn().then(() => {
       since = performance.now();
     });
   };
 }
 
 /** By setTimeout only at the edge: browsers make it wait for milliseconds and, out of sight, for seconds. */
-function othersTurn(): Promise<void> {
+export function nextTurn(): Promise<void> {
   return new Promise((resolve) => {
     if (typeof setImmediate === "function") {
       setImmediate(resolve);

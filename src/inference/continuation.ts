@@ -2,6 +2,7 @@ import { OptionError } from "../engine/errors.ts";
 import type { TokenDecoder, Tokenizer } from "../tokenizer/tokenizer.ts";
 import type { Runner } from "./runner.ts";
 import { parseSampling, Sampler, type SamplingOptions } from "./sampler.ts";
+import { checkAlternatives, scoreToken, type TokenScore } from "./token-score.ts";
 
 /** How one text goes on, and when it ends. */
 export interface ContinuationOptions extends Partial<SamplingOptions> {
@@ -9,6 +10,8 @@ export interface ContinuationOptions extends Partial<SamplingOptions> {
   readonly maxTokens?: number;
   /** Texts at which to stop; they are not part of the result. */
   readonly stop?: string | readonly string[];
+  /** Scores each token, and names so many of the likeliest in its place, 0 to 100; by default none is scored. */
+  readonly alternatives?: number;
 }
 
 /** Why a generation ended: the model ended its story, a stop text came, or maxTokens were reached. */
@@ -22,15 +25,20 @@ export interface Piece {
   readonly tokens: number;
   /** Set in the last piece alone. */
   readonly finishReason?: FinishReason;
+  /** The tokens since the last piece, those of a stop text included; with {@link ContinuationOptions.alternatives}. */
+  readonly scores?: readonly TokenScore[];
 }
 
 /** One text as it grows: chooses its tokens, makes text of them, and knows when it ends. It runs no model. */
 export class Continuation {
+  readonly #runner: Runner;
   readonly #tokenizer: Tokenizer;
   readonly #sampler: Sampler;
   readonly #decoder: TokenDecoder;
   readonly #stops: readonly string[];
   readonly #maxTokens: number;
+  readonly #alternatives: number | undefined;
+  #scores: TokenScore[] = [];
   // text that could be the beginning of a stop is held back until it is known not to be
   #held = "";
   #tokens = 0;
@@ -42,13 +50,16 @@ export class Continuation {
    * @throws OptionError for an option out of range.
    */
   constructor(runner: Runner, tokenizer: Tokenizer, context: Iterable<number>, options: ContinuationOptions) {
-    const { maxTokens = 256, stop = [] } = options;
+    const { maxTokens = 256, stop = [], alternatives } = options;
     if (!Number.isInteger(maxTokens) || maxTokens < 0) {
       throw new OptionError(`maxTokens is ${maxTokens}; it must be a whole number from 0`);
     }
     this.#stops = typeof stop === "string" ? [stop] : stop;
     if (this.#stops.includes("")) throw new OptionError("stop is empty; a text to stop at has at least one character");
+    if (alternatives !== undefined) checkAlternatives(alternatives);
     this.#maxTokens = maxTokens;
+    this.#alternatives = alternatives;
+    this.#runner = runner;
     this.#tokenizer = tokenizer;
     this.#sampler = new Sampler(runner, parseSampling(options));
     this.#sampler.observe(context);
@@ -66,10 +77,24 @@ export class Continuation {
     return this.#last;
   }
 
-  /** Chooses the next token from its logits, unless the text has ended; gives the text that is certain by now. */
-  step(logits: Float32Array): Piece {
-    const text = this.ended ? "" : this.#take(this.#sampler.next(logits));
-    return { text, tokens: this.#tokens, ...(this.#finishReason && { finishReason: this.#finishReason }) };
+  /** Chooses the next token from its logits, unless the text has ended. Gives what is certain by now, if anything is. */
+  step(logits: Float32Array): Piece | undefined {
+    const text = this.ended ? "" : this.#take(this.#choose(logits));
+    if (text === "" && !this.ended) return undefined;
+    const scores = this.#scores;
+    this.#scores = [];
+    return {
+      text,
+      tokens: this.#tokens,
+      ...(this.#finishReason && { finishReason: this.#finishReason }),
+      ...(this.#alternatives !== undefined && { scores }),
+    };
+  }
+
+  #choose(logits: Float32Array): number {
+    const id = this.#sampler.next(logits);
+    if (this.#alternatives !== undefined) this.#scores.push(scoreToken(this.#runner, logits, id, this.#alternatives));
+    return id;
   }
 
   #take(id: number): string {

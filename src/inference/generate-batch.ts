@@ -1,10 +1,11 @@
 import { OptionError } from "../engine/errors.ts";
 import { sharedTurns } from "../engine/turns.ts";
 import { Tokenizer } from "../tokenizer/tokenizer.ts";
+import { Batch } from "./batch.ts";
 import { Continuation, type ContinuationOptions, type FinishReason, type Piece } from "./continuation.ts";
-import { type GenerateOptions, readPrompt } from "./generate.ts";
+import type { GenerateOptions } from "./generate.ts";
+import { Prompt } from "./prompt.ts";
 import type { Runner } from "./runner.ts";
-import { Session } from "./session.ts";
 
 /** How several texts are continued side by side. */
 export interface BatchOptions extends GenerateOptions {
@@ -28,11 +29,13 @@ export interface BatchRequest {
 /**
  * The texts that a call asks for.
  *
- * @throws OptionError for a count that is no whole number from 1, or that leads beyond the last seed.
+ * @param prompts texts, or the ids of their tokens
+ * @throws OptionError for a count that is no whole number from 1, or that leads beyond the last seed; later for an id
+ * outside the vocabulary.
  */
 export function batchRequests(
   tokenizer: Tokenizer,
-  prompts: readonly string[],
+  prompts: readonly (string | readonly number[])[],
   options: BatchOptions,
 ): Iterable<BatchRequest> {
   const { count = 1, seed: firstSeed = 0 } = options;
@@ -48,7 +51,9 @@ export function batchRequests(
 
   function* requests(): Generator<BatchRequest> {
     for (const prompt of prompts) {
-      const ids = tokenizer.encode(prompt);
+      const ids = typeof prompt === "string" ? tokenizer.encode(prompt) : prompt;
+      // of ids that come from outside each must be one
+      if (ids === prompt) for (const id of ids) tokenizer.bytesOf(id);
       for (let i = 0; i < count; i++) yield { ids, options: { ...options, seed: firstSeed + i } };
     }
   }
@@ -67,36 +72,23 @@ export async function* generateTogether(
   requests: Iterable<BatchRequest>,
   { signal, places = runner.batch }: { readonly signal?: AbortSignal; readonly places?: number } = {},
 ): AsyncGenerator<BatchPiece, void, undefined> {
+  const batch = new Batch<number>(places, runner.capacity);
   const waiting = requests[Symbol.iterator]();
   const turn = sharedTurns();
   let joined = 0;
-  let prompt: { readonly ids: readonly number[]; readonly session: Session } | undefined;
-  let active: { readonly index: number; readonly session: Session; readonly continuation: Continuation }[] = [];
+  let prompt: Prompt | undefined;
   for (;;) {
-    while (active.length < places) {
+    while (batch.free > 0) {
       const { value, done } = waiting.next();
       if (done) break;
       const { ids, options } = value;
-      const continuation = new Continuation(runner, tokenizer, ids, options);
-      if (prompt?.ids !== ids) {
-        prompt = { ids, session: new Session(runner) };
-        // a story begins after the end of another
-        await readPrompt(prompt.session, runner, [tokenizer.eos, ...ids], signal);
-      }
-      active.push({ index: joined++, session: prompt.session.clone(), continuation });
+      if (prompt?.ids !== ids) prompt = new Prompt(runner, tokenizer.eos, ids);
+      batch.join(joined++, prompt, new Continuation(runner, tokenizer, ids, options));
     }
-    if (active.length === 0) return;
+    if (batch.size === 0) return;
     await turn();
     signal?.throwIfAborted();
-    for (const { index, session, continuation } of active) {
-      const piece = continuation.step(session.logits);
-      if (piece.text !== "" || continuation.ended) yield { index, ...piece };
-    }
-    active = active.filter(({ continuation }) => !continuation.ended);
-    Session.appendEach(
-      active.map(({ session }) => session),
-      active.map(({ continuation }) => continuation.last),
-    );
+    for (const [index, piece] of batch.step()) yield { index, ...piece };
   }
 }
 

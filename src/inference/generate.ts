@@ -48,7 +48,7 @@ export async function* generateFrom(
     await turn();
     options.signal?.throwIfAborted();
     const piece = continuation.step(session.logits);
-    if (piece.text !== "" || continuation.ended) yield piece;
+    if (piece) yield piece;
     if (continuation.ended) return;
     session.append([continuation.last]);
   }

@@ -16,7 +16,10 @@ export interface InferenceShape {
 /** Addresses of a loaded model. A function of the shape alone, so every worker computes its own copy. */
 export interface InferencePlan {
   readonly model: ModelPlan;
-  /** One for each worker; the last one serves the sessions of the calling thread, also where that is a worker. */
+  /**
+   * One for each worker of a crew and one for each lane of a scheduler, who may work at the same time; the last one
+   * serves the calling thread. Where that does everything itself there is no other.
+   */
   readonly workspaces: readonly WorkspacePlan[];
   readonly pages: number;
 }
@@ -25,9 +28,14 @@ export interface InferencePlan {
 export function planInference(kernels: Kernels, { config, capacity, workers }: InferenceShape): InferencePlan {
   const arena = new Arena();
   const model = planModel(arena, kernels, config, false);
-  const workspaces = Array.from({ length: workers === 1 ? 1 : workers + 1 }, () => {
+  const workspaces = Array.from({ length: workers === 1 ? 1 : 2 * workers + 1 }, () => {
     const tape = planTape(arena, kernels, model, 1, capacity, false);
     return planWorkspace(arena, kernels, model, tape, capacity, false);
   });
   return { model, workspaces, pages: arena.pages("the model", () => "a smaller model, or fewer workers, would do") };
+}
+
+/** Which workspace serves a lane of a scheduler, 0..workers-1. */
+export function laneWorkspace({ workers }: InferenceShape, lane: number): number {
+  return workers === 1 ? 0 : workers + lane;
 }

@@ -1,8 +1,8 @@
+import type { AnyCrewFactory } from "../engine/crew.ts";
 import { OptionError } from "../engine/errors.ts";
 import type { CompiledKernels, KernelSet } from "../engine/instance.ts";
 import { adoptKernels, compileKernels } from "../engine/module.ts";
 import { wholeNumber } from "../engine/whole-number.ts";
-import type { InferenceCrewFactory } from "./crew.ts";
 import { Model } from "./model.ts";
 import type { ByteSource, NamedBytes } from "./source.ts";
 
@@ -26,10 +26,7 @@ export interface LoadingHost {
   /** Gets the bytes of a source. */
   read(source: ByteSource, signal?: AbortSignal): Promise<NamedBytes>;
   /** Who works on a model, and how many. */
-  crewFor(
-    set: KernelSet,
-    workers: number,
-  ): { readonly crew: InferenceCrewFactory | undefined; readonly workers: number };
+  crewFor(set: KernelSet, workers: number): { readonly crew: AnyCrewFactory | undefined; readonly workers: number };
 }
 
 /**

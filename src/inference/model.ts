@@ -2,14 +2,15 @@ import { decodeText, splitStories } from "../corpus/stories.ts";
 import { tokensInMemory } from "../corpus/token-source.ts";
 import { tokenizeStories } from "../corpus/tokens.ts";
 import type { ModelConfig } from "../engine/config.ts";
-import { ThunderboltError } from "../engine/errors.ts";
+import type { AnyCrewFactory } from "../engine/crew.ts";
+import { OptionError, ThunderboltError } from "../engine/errors.ts";
 import type { CompiledKernels } from "../engine/instance.ts";
 import { compileKernels } from "../engine/module.ts";
 import { naming } from "../engine/naming.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { type Audit, auditCausality } from "./audit.ts";
 import { Continuation, type Piece } from "./continuation.ts";
-import { type InferenceCrew, type InferenceCrewFactory, inferenceInPlace } from "./crew.ts";
+import { type InferenceCrew, inferenceInPlace } from "./crew.ts";
 import { type Evaluation, evaluateTokens } from "./evaluate.ts";
 import { type GenerateOptions, generateFrom, readPrompt } from "./generate.ts";
 import {
@@ -19,9 +20,13 @@ import {
   type GeneratedText,
   generateTogether,
 } from "./generate-batch.ts";
+import { laneWorkspace } from "./inference-plan.ts";
+import { type LaneCrew, type LaneJob, type LanePiece, type LaneTurn, laneInPlace } from "./lane.ts";
 import { readModelFile } from "./open-file.ts";
 import { type PlacedModel, placeModel } from "./placed-model.ts";
 import { Runner } from "./runner.ts";
+import { Scheduler, type SchedulerOptions } from "./scheduler.ts";
+import { type ScoreOptions, scoreText, type TextScore } from "./score-text.ts";
 import { type EvaluationMode, type ScoringJob, sharedBuffer } from "./scoring.ts";
 import { Session } from "./session.ts";
 
@@ -34,7 +39,7 @@ export interface ModelOptions {
   /** Threads for scores and for many texts at once, with `crew`; default 1. The results do not depend on it. */
   readonly workers?: number;
   /** Who those are; by default the calling thread alone. */
-  readonly crew?: InferenceCrewFactory | undefined;
+  readonly crew?: AnyCrewFactory | undefined;
 }
 
 /** A trained model: text in, text and scores out. Uses no Node API. */
@@ -43,18 +48,21 @@ export class Model {
   readonly tokenizer: Tokenizer;
   #loaded: { readonly placed: PlacedModel; readonly runner: Runner } | undefined;
   #crew: InferenceCrew | undefined;
-  readonly #startCrew: (placed: PlacedModel) => InferenceCrew;
+  #lanes: readonly LaneCrew[] = [];
+  readonly #compiled: CompiledKernels;
+  readonly #crewFactory: AnyCrewFactory | undefined;
 
   private constructor(
     tokenizer: Tokenizer,
     compiled: CompiledKernels,
     placed: PlacedModel,
-    crew: InferenceCrewFactory = inferenceInPlace,
+    crewFactory: AnyCrewFactory | undefined,
   ) {
     this.config = placed.shape.config;
     this.tokenizer = tokenizer;
     this.#loaded = { placed, runner: Runner.of(placed) };
-    this.#startCrew = ({ memory, shape }) => crew({ work: "inference", compiled, memory, shape });
+    this.#compiled = compiled;
+    this.#crewFactory = crewFactory;
   }
 
   /**
@@ -77,6 +85,15 @@ export class Model {
    */
   session(): Session {
     return new Session(this.#running.runner);
+  }
+
+  /**
+   * A text that was put away with {@link Session.save}: it goes on as if it had not been, bit for bit.
+   *
+   * @throws FormatError for damaged bytes, and for those of another model; NotCausalError as {@link session}.
+   */
+  restoreSession(bytes: Uint8Array): Session {
+    return Session.restore(this.#running.runner, bytes);
   }
 
   /**
@@ -146,6 +163,30 @@ export class Model {
   }
 
   /**
+   * Generates texts side by side for many who come and go, as a server's clients do, by all workers.
+   *
+   * @throws OptionError for an option out of range, and where the workers have a scheduler already; NotCausalError for
+   * a model with `headNorm: "window"`.
+   */
+  scheduler(options?: SchedulerOptions): Scheduler {
+    const { runner, placed } = this.#running;
+    // a model that cannot stream refuses
+    this.session();
+    if (this.#lanes.length > 0) throw new OptionError("this model's workers have a scheduler already; share it");
+    return new Scheduler(runner, this.tokenizer, () => this.#startLanes(placed), options);
+  }
+
+  /**
+   * How well each token of one text is predicted by those before it; the first by the end of another story.
+   *
+   * @throws TextError for an empty text; OptionError for an option out of range; NotCausalError for a model with
+   * `headNorm: "window"`.
+   */
+  async score(text: string, options: ScoreOptions = {}): Promise<TextScore> {
+    return scoreText(this.session(), this.tokenizer, text, options);
+  }
+
+  /**
    * Scores a text, its stories one by one, by all workers; or, with `asReleased`, the text as FlashLM v5 was trained and
    * scored on it, in windows. The bytes counted are those of the stories either way, line breaks included.
    *
@@ -181,8 +222,9 @@ export class Model {
 
   /** Lets the memory go; the model cannot be used afterwards. */
   dispose(): void {
-    void this.#crew?.close();
+    for (const crew of [this.#crew, ...this.#lanes]) void crew?.close();
     this.#crew = undefined;
+    this.#lanes = [];
     this.#loaded = undefined;
   }
 
@@ -195,8 +237,28 @@ export class Model {
     return this.#loaded;
   }
 
+  /** Threads for a scheduler; the calling thread alone where that is the only worker. */
+  #startLanes({ memory, shape }: PlacedModel): readonly LaneCrew[] {
+    const lanes = Array.from({ length: shape.workers }, (_, lane) => ({
+      work: "lane" as const,
+      compiled: this.#compiled,
+      memory,
+      shape: { workers: 1 as const, model: shape },
+      workspace: laneWorkspace(shape, lane),
+      tokenizerJson: this.tokenizer.json,
+    }));
+    const crewFactory = this.#crewFactory;
+    if (!crewFactory || shape.workers === 1) return lanes.map(laneInPlace);
+    this.#lanes = lanes.map((job) => crewFactory<LaneJob, LaneTurn, readonly LanePiece[]>(job));
+    return this.#lanes;
+  }
+
   get #working(): InferenceCrew {
-    this.#crew ??= this.#startCrew(this.#running.placed);
+    if (!this.#crew) {
+      const { memory, shape } = this.#running.placed;
+      const job = { work: "inference", compiled: this.#compiled, memory, shape } as const;
+      this.#crew = this.#crewFactory ? this.#crewFactory(job) : inferenceInPlace(job);
+    }
     return this.#crew;
   }
 }

@@ -2,6 +2,8 @@ import type { ModelConfig } from "../engine/config.ts";
 import type { Kernels } from "../engine/instance.ts";
 import type { ModelPlan } from "../engine/model-plan.ts";
 import { LOGIT_ROWS, stateCount, type WorkspacePlan } from "../engine/workspace-plan.ts";
+import { fingerprint } from "./fingerprint.ts";
+import { likeliest } from "./likeliest.ts";
 import type { PlacedModel } from "./placed-model.ts";
 
 /**
@@ -30,6 +32,7 @@ export class Runner {
   readonly #nats: Float64Array;
   readonly #states: Float32Array;
   readonly #logits: Float32Array;
+  #fingerprint: readonly [number, number] | undefined;
 
   constructor(kernels: Kernels, memory: WebAssembly.Memory, model: ModelPlan, workspace: WorkspacePlan) {
     const { capacity, batch } = workspace;
@@ -46,6 +49,12 @@ export class Runner {
     this.#states = new Float32Array(memory.buffer, workspace.states, batch * this.stateCount);
     const logitRows = Math.min(LOGIT_ROWS, capacity);
     this.#logits = new Float32Array(memory.buffer, workspace.logits, logitRows * model.config.vocabSize);
+  }
+
+  /** What tells the model from others: two words, of 32 bits each. */
+  get fingerprint(): readonly [number, number] {
+    this.#fingerprint ??= fingerprint(this);
+    return this.#fingerprint;
   }
 
   /**
@@ -98,6 +107,23 @@ export class Runner {
       this.#kernels.crossEntropyForward(nats + t * 8, logits, targetsAt + t * 4, rows, V);
     }
     return this.#nats.subarray(0, targets.length);
+  }
+
+  /**
+   * How likely each token is by one row of logits: gives for an id its -ln p, float64, the bits that {@link nats} gives.
+   *
+   * @param logits V numbers. What {@link logits} gave loses its first row.
+   */
+  natsOf(logits: Float32Array): (id: number) => number {
+    const { logits: at, targets, nats } = this.#workspace;
+    const best = likeliest(logits);
+    const top = logits[best];
+    this.#logits.set(logits);
+    this.#targets[0] = best;
+    this.#kernels.crossEntropyForward(nats, at, targets, 1, this.config.vocabSize);
+    // of the likeliest token these are the log of the sum alone: as the kernel does it for any other
+    const logOfSum = this.#nats[0];
+    return (id) => logOfSum + (top - logits[id]);
   }
 
   /** softmax(logits / temperature), V numbers, by the engine's own exp: the same on every host. */

@@ -1,5 +1,6 @@
 import { OptionError } from "../engine/errors.ts";
 import { RandomSequence } from "../engine/random.ts";
+import { likeliest, likeliestOf } from "./likeliest.ts";
 import type { Runner } from "./runner.ts";
 
 /** How the next token is chosen. Filters apply in the order in which they stand here. */
@@ -106,18 +107,6 @@ export class Sampler {
   }
 }
 
-/** The ids of the K largest values, largest first, equals in order of id. K is small: a sorted list is kept. */
-function likeliestOf(values: Float32Array, k: number): number[] {
-  const best: number[] = [];
-  for (let id = 0; id < values.length; id++) {
-    if (best.length === k && values[id] <= values[best[k - 1]]) continue;
-    let at = best.length === k ? k - 1 : best.length;
-    for (; at > 0 && values[best[at - 1]] < values[id]; at--) best[at] = best[at - 1];
-    best[at] = id;
-  }
-  return best;
-}
-
 /** The likeliest candidates that together reach `share` of all candidates' probability. */
 function nucleus(probabilities: Float32Array, candidates: readonly number[], share: number): number[] {
   const sorted = [...candidates].sort((a, b) => probabilities[b] - probabilities[a] || a - b);
@@ -126,11 +115,4 @@ function nucleus(probabilities: Float32Array, candidates: readonly number[], sha
   let count = 0;
   while (count < sorted.length && total < enough) total += probabilities[sorted[count++]];
   return sorted.slice(0, count);
-}
-
-/** The index of the largest value, the first of equals. */
-export function likeliest(values: Float32Array): number {
-  let best = 0;
-  for (let i = 1; i < values.length; i++) if (values[i] > values[best]) best = i;
-  return best;
 }

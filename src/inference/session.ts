@@ -1,5 +1,8 @@
 import { NotCausalError, OptionError } from "../engine/errors.ts";
+import { LOGIT_ROWS } from "../engine/workspace-plan.ts";
+import { readSession, type SessionContent, writeSession } from "../formats/session-file.ts";
 import type { Runner } from "./runner.ts";
+import { checkAlternatives, scoreToken, type TokenScore } from "./token-score.ts";
 
 /**
  * One text being read or written: a state of constant size, however long it gets. Sessions of a model are
@@ -15,10 +18,7 @@ export class Session {
    * @internal Users have model.session() and clone().
    * @throws NotCausalError for `headNorm: "window"`, where a token's features depend on the tokens after it.
    */
-  constructor(
-    runner: Runner,
-    from?: { readonly state: Float32Array; readonly logits: Float32Array; readonly position: number },
-  ) {
+  constructor(runner: Runner, from?: SessionContent) {
     if (runner.config.headNorm === "window") {
       throw new NotCausalError(
         'this model has headNorm "window": every token sees the whole window, so it cannot stream or generate; only `eval --mode window` and `audit` work on it',
@@ -65,6 +65,36 @@ export class Session {
   }
 
   /**
+   * Reads tokens on as {@link append} does, and gives how well each was predicted by those before it.
+   *
+   * @param alternatives how many of the likeliest tokens to name in the place of each
+   * @throws OptionError for an id outside 0..vocabSize-1, for alternatives out of range, and for a session that has read
+   * nothing, from which nothing is predicted: a story begins after `<eos>`.
+   */
+  score(ids: ArrayLike<number>, alternatives = 0): TokenScore[] {
+    const runner = this.#runner;
+    const { vocabSize: V } = runner.config;
+    checkIds(ids, runner);
+    checkAlternatives(alternatives);
+    if (ids.length === 0) return [];
+    if (this.#position === 0) {
+      throw new OptionError("nothing has been read that the first token is predicted from; append <eos> before");
+    }
+    const scores: TokenScore[] = [];
+    const size = Math.min(LOGIT_ROWS, runner.capacity);
+    for (let from = 0; from < ids.length; from += size) {
+      const [first, ...others] = Array.prototype.slice.call(ids, from, from + size);
+      scores.push(scoreToken(runner, this.#logits, first, alternatives));
+      this.append([first, ...others]);
+      const rows = runner.logits(0, others.length);
+      others.forEach((id, t) => {
+        scores.push(scoreToken(runner, rows.subarray(t * V, (t + 1) * V), id, alternatives));
+      });
+    }
+    return scores;
+  }
+
+  /**
    * Reads one token into each of several sessions of one model: ids[s] into sessions[s]. They go through the model side
    * by side, which is faster than one after the other and gives each the same bits.
    *
@@ -100,7 +130,24 @@ export class Session {
 
   /** An independent copy that goes on from here. */
   clone(): Session {
-    return new Session(this.#runner, { state: this.#state, logits: this.#logits, position: this.#position });
+    return new Session(this.#runner, this.#content);
+  }
+
+  /** The session as bytes, whose number does not depend on how much was read; model.restoreSession reads them. */
+  save(): Uint8Array {
+    return writeSession(this.#runner, this.#content);
+  }
+
+  /**
+   * @internal Users have model.restoreSession().
+   * @throws FormatError for bytes that {@link save} did not give, for damaged ones and for those of another model.
+   */
+  static restore(runner: Runner, bytes: Uint8Array): Session {
+    return new Session(runner, readSession(runner, bytes));
+  }
+
+  get #content(): SessionContent {
+    return { position: this.#position, state: this.#state, logits: this.#logits };
   }
 }
 

@@ -54,13 +54,17 @@ function pathOf(source: ByteSource): string | undefined {
 }
 
 /**
- * Opens a model from a run folder or a file. Several workers are threads, started when there is work for them.
+ * Opens a model that has been read. Several workers are threads, started when there is work for them.
  *
- * @throws OptionError for workers out of range; what {@link readModelBytes} and {@link Model.fromBytes} throw.
+ * @throws OptionError for workers out of range; what {@link Model.fromBytes} throws.
  */
-export function openModel(path: string, options: Pick<LoadOptions, "kernels" | "workers"> = {}): Model {
+export function modelOf({ file, bytes }: ModelBytes, options: Pick<LoadOptions, "kernels" | "workers"> = {}): Model {
   const threads = wholeNumber("workers", options.workers ?? 1, 1, 256);
   const kernels = compileKernels(options.kernels);
-  const { file, bytes } = readModelBytes(path);
   return Model.fromBytes(bytes, { kernels, name: file, ...(threads > 1 && crewFor(kernels.set, threads)) });
+}
+
+/** Opens a model from a run folder or a file. @throws what {@link readModelBytes} and {@link modelOf} throw. */
+export function openModel(path: string, options: Pick<LoadOptions, "kernels" | "workers"> = {}): Model {
+  return modelOf(readModelBytes(path), options);
 }

@@ -19,6 +19,8 @@ export class Tokenizer {
   readonly json: string;
   /** How many ids there are: 0..vocabSize-1. */
   readonly vocabSize: number;
+  /** Bytes of the longest token: a text has no fewer tokens than its length in bytes divided by this. */
+  readonly longestToken: number;
   /** The id of `<eos>`, which ends every story. */
   readonly eos: number = SPECIAL_TOKENS.indexOf("<eos>");
 
@@ -33,6 +35,7 @@ export class Tokenizer {
     const { bytes, ids, merges, addPrefixSpace, ignoreMerges } = readVocabulary(json);
     this.json = json;
     this.vocabSize = bytes.length;
+    this.longestToken = bytes.reduce((longest, { length }) => Math.max(longest, length), 0);
     this.#bytes = bytes;
     this.#ids = ids;
     this.#addPrefixSpace = addPrefixSpace;

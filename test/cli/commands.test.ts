@@ -46,6 +46,7 @@ describe("help", () => {
     ["info", "--kernels"],
     ["import", "--out --tokenizer --head-norm --heads --seq-len"],
     ["export", "--output"],
+    ["serve", "--port --host --token --name --cors --no-page --sessions --queue --max-tokens --timeout --workers"],
     ["bench", "--preset --workers --seconds"],
   ])("of %s names its options", async (command, options) => {
     const { stdout, stderr } = await works([command, "--help"]);
@@ -65,6 +66,7 @@ describe("help", () => {
       "info",
       "import",
       "export",
+      "serve",
       "bench",
     ])
       expect(stdout).toContain(command);
