@@ -67,7 +67,11 @@ export async function runPage(chromium, folder, isolated) {
     server.closeAllConnections();
     await new Promise((resolve) => (browser?.exitCode === null ? browser.once("exit", resolve) : resolve()));
     // its own processes write there for a moment longer
-    rmSync(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
+    try {
+      rmSync(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
+    } catch {
+      // a process of the browser that ends late may still write; the system clears its temporary files
+    }
   }
 }
 
