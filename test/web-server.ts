@@ -18,7 +18,7 @@ export interface WebServer {
 }
 
 /**
- * Serves dist/web from the loopback address, as any host of files would.
+ * Serves dist/web from the loopback address, as a plain host of files would.
  *
  * @param isolated whether with the headers that let pages share memory.
  * @param model what lies beside the page as model.thunderbolt; by default nothing.
