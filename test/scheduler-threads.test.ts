@@ -41,6 +41,19 @@ test("scores and a score of all workers do not disturb each other", async () => 
   expect(story).toEqual(await collect(alone.generate("Once", { maxTokens: 300, seed: 3 })));
 });
 
+test("nor do two calls that all workers serve at once", async () => {
+  // one worker is busy with the long story when the others have nothing left to score
+  const text = `${"Once upon a time there was a dog, and it ran. ".repeat(500)}\n<|endoftext|>\nThe end.`;
+  const write = async (by: Model) => {
+    const texts: string[] = [];
+    for await (const { text: one } of by.generateTexts(["Once", "The dog"], { count: 20, maxTokens: 60 }))
+      texts.push(one);
+    return texts;
+  };
+  const expected = [await alone.evaluate(text), await write(alone)];
+  for (let i = 0; i < 3; i++) expect(await Promise.all([model.evaluate(text), write(model)])).toEqual(expected);
+});
+
 test("have one scheduler", () => {
   expect(() => model.scheduler()).toThrow(/scheduler already; share it/);
 });

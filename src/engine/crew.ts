@@ -52,3 +52,19 @@ export function inPlaceCrew<Job extends CrewJob, Phase, Result>(
     };
   };
 }
+
+/**
+ * The same crew for several callers: phases are done one after the other, since a worker's place in memory is the same
+ * in each of them.
+ */
+export function inTurn<Phase, Result>(crew: Crew<Phase, Result>): Crew<Phase, Result> {
+  let last: Promise<unknown> = Promise.resolve();
+  return {
+    run: (phase) => {
+      const results = last.then(() => crew.run(phase));
+      last = results.catch(() => {});
+      return results;
+    },
+    close: () => crew.close(),
+  };
+}

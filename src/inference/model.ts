@@ -2,7 +2,7 @@ import { decodeText, splitStories } from "../corpus/stories.ts";
 import { tokensInMemory } from "../corpus/token-source.ts";
 import { tokenizeStories } from "../corpus/tokens.ts";
 import type { ModelConfig } from "../engine/config.ts";
-import type { AnyCrewFactory } from "../engine/crew.ts";
+import { type AnyCrewFactory, inTurn } from "../engine/crew.ts";
 import { OptionError, ThunderboltError } from "../engine/errors.ts";
 import type { CompiledKernels } from "../engine/instance.ts";
 import { compileKernels } from "../engine/module.ts";
@@ -257,7 +257,7 @@ export class Model {
     if (!this.#crew) {
       const { memory, shape } = this.#running.placed;
       const job = { work: "inference", compiled: this.#compiled, memory, shape } as const;
-      this.#crew = this.#crewFactory ? this.#crewFactory(job) : inferenceInPlace(job);
+      this.#crew = inTurn(this.#crewFactory ? this.#crewFactory(job) : inferenceInPlace(job));
     }
     return this.#crew;
   }
