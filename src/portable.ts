@@ -37,7 +37,7 @@ export type { TokenScore } from "./inference/token-score.ts";
 export { TokenDecoder, Tokenizer } from "./tokenizer/tokenizer.ts";
 export type { TrainingLength } from "./train/length.ts";
 export type { TrainedText, TrainTextOptions, TrainTextProgress } from "./train/train-text.ts";
-export type { StepReport } from "./train/training.ts";
+export type { CorpusReport, StepReport } from "./train/training.ts";
 
 /**
  * Loads a model: from an address, a Response, a Blob, or the bytes of its file. Several workers are Web Workers, where

@@ -39,7 +39,7 @@ Examples:
     )
     .action(async (what: Fetchable, { json, ...flags }: Flags) => {
       const progress = new Progress();
-      const { signal } = interruptSignal("stopping");
+      const signal = interruptSignal("stopping");
       const onProgress = shower(progress);
       const result = await fetchFiles({ ...flags, what, signal, onProgress }).finally(() => progress.done());
       printResult(json, result, () =>

@@ -4,10 +4,7 @@
  * @param stopping what to say then.
  * @param signals what else asks for it, as SIGTERM does of a server; the reason of the abort is the one that came.
  */
-export function interruptSignal(
-  stopping: string,
-  signals: readonly NodeJS.Signals[] = ["SIGINT"],
-): { signal: AbortSignal; release: () => void } {
+export function interruptSignal(stopping: string, signals: readonly NodeJS.Signals[] = ["SIGINT"]): AbortSignal {
   const controller = new AbortController();
   const end = () => process.exit(130);
   const stop = (name: NodeJS.Signals) => {
@@ -17,9 +14,5 @@ export function interruptSignal(
     process.once("SIGINT", end);
   };
   for (const signal of signals) process.once(signal, stop);
-  const release = () => {
-    for (const signal of signals) process.off(signal, stop);
-    process.off("SIGINT", end);
-  };
-  return { signal: controller.signal, release };
+  return controller.signal;
 }

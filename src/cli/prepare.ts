@@ -54,9 +54,9 @@ Examples:
         return;
       }
       if (out === undefined) throw new OptionError("out is missing; give a folder with --out");
-      const interrupt = interruptSignal("stopping");
+      const signal = interruptSignal("stopping");
       const started = performance.now();
-      const result = await prepare({ ...flags, texts, out, onProgress: shower(progress), signal: interrupt.signal });
+      const result = await prepare({ ...flags, texts, out, onProgress: shower(progress), signal });
       progress.done();
       printResult(json, result, () => {
         const seconds = (performance.now() - started) / 1000;

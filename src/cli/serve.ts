@@ -99,10 +99,10 @@ Examples:
       }
       const told = { url: server.url, model: name, page: files.has("/") };
       printResult(json, told, () => `serving ${read.file} as "${name}" at ${server.url}`);
-      await Promise.race([aborted(interrupt.signal), aborted(broken.signal)]);
+      await Promise.race([aborted(interrupt), aborted(broken.signal)]);
       await server.close(broken.signal.aborted ? 0 : GRACE, () => stopping.abort());
       broken.signal.throwIfAborted();
-      process.exitCode = interrupt.signal.reason === "SIGINT" ? 130 : 0;
+      process.exitCode = interrupt.reason === "SIGINT" ? 130 : 0;
     });
 }
 

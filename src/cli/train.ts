@@ -70,7 +70,7 @@ Examples:
     .action(async (data: string, flags: Flags) => {
       const { preset, config, seqLen, vocab, json, kernels, ...rest } = flags;
       const progress = new Progress();
-      const interrupt = interruptSignal("stopping");
+      const signal = interruptSignal("stopping");
       const result = await train({
         ...rest,
         data,
@@ -82,7 +82,7 @@ Examples:
         },
         ...optional("kernels", kernelsAsked(kernels)),
         onProgress: (event) => show(progress, event),
-        signal: interrupt.signal,
+        signal,
       });
       progress.done();
       printResult(json, result, () =>

@@ -1,6 +1,7 @@
 import { type FileHandle, open, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { DownloadError } from "../engine/errors.ts";
+import { whyNotWritten } from "../run/write-file.ts";
 
 /** Where the part of a file is kept: its name says which version it is of, so that it is never taken for another's. */
 export function partPath(path: string, hash: string): string {
@@ -88,8 +89,9 @@ async function onDisk<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    const why = code === "ENOSPC" || code === "EDQUOT" ? "the disk is full" : `the system says ${code}`;
-    throw new DownloadError(`${path} cannot be written: ${why}; what has come stays for the next time`, { cause });
+    throw new DownloadError(
+      `${path} could not be written: ${whyNotWritten(cause)}; what has come stays for the next time`,
+      { cause },
+    );
   }
 }

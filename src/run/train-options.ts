@@ -2,6 +2,7 @@ import type { ModelConfig, Preset } from "../engine/config.ts";
 import { ThunderboltError } from "../engine/errors.ts";
 import type { TrainingCrewFactory } from "../train/crew.ts";
 import type { TrainingSettings } from "../train/settings.ts";
+import type { CorpusReport } from "../train/training.ts";
 
 /** What to train, on what, for how long. */
 export interface TrainOptions extends Partial<TrainingSettings> {
@@ -61,14 +62,7 @@ export type TrainProgress =
     }
   /** The last state cannot be read, and the run goes on from an earlier one. */
   | { readonly kind: "damaged"; readonly message: string }
-  | {
-      readonly kind: "corpus";
-      readonly config: ModelConfig;
-      readonly stories: number;
-      readonly bytes: number;
-      readonly tokens: number;
-      readonly workers: number;
-    }
+  | ({ readonly kind: "corpus" } & CorpusReport)
   | {
       readonly kind: "step";
       readonly step: number;

@@ -35,10 +35,14 @@ export function saving(path: string, write: () => void): void {
   try {
     write();
   } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
-    const reason = (code && reasons[code]) ?? message;
-    throw new SaveError(`${path} could not be written: ${reason}`, { cause });
+    throw new SaveError(`${path} could not be written: ${whyNotWritten(cause)}`, { cause });
   }
+}
+
+/** Why the system did not write, in words that follow a colon. */
+export function whyNotWritten(cause: unknown): string {
+  const { code, message } = cause as NodeJS.ErrnoException;
+  return (code && reasons[code]) ?? message;
 }
 
 /** What a system's error code means for someone who wants something written. */

@@ -5,7 +5,7 @@
  * @param left called when the one who reads goes away
  */
 export function eventStream(
-  values: AsyncIterator<unknown>,
+  values: AsyncGenerator<unknown, void, undefined>,
   failure: (error: unknown) => unknown,
   left: () => void,
 ): ReadableStream<Uint8Array> {
@@ -22,6 +22,10 @@ export function eventStream(
         controller.close();
       }
     },
-    cancel: left,
+    cancel() {
+      left();
+      // whoever makes the values tidies up, also where nothing asks for the next one
+      void values.return().catch(() => {});
+    },
   });
 }

@@ -13,7 +13,7 @@ import { Learner, StoppedError } from "./learner.ts";
 import { lengthAsked, type TrainingLength } from "./length.ts";
 import { deriveSettings, presetSettings, type TrainingSettings } from "./settings.ts";
 import { snapshotOf } from "./snapshot.ts";
-import { type StepReport, Training } from "./training.ts";
+import { type CorpusReport, type StepReport, Training } from "./training.ts";
 
 /** What to train in memory, on what, for how long. */
 export interface TrainTextOptions extends Partial<TrainingSettings & TrainingLength> {
@@ -38,14 +38,7 @@ export interface TrainTextOptions extends Partial<TrainingSettings & TrainingLen
 
 /** What such a training tells while it goes on. */
 export type TrainTextProgress =
-  | {
-      readonly kind: "corpus";
-      readonly config: ModelConfig;
-      readonly stories: number;
-      readonly bytes: number;
-      readonly tokens: number;
-      readonly workers: number;
-    }
+  | ({ readonly kind: "corpus" } & CorpusReport)
   | ({
       readonly kind: "step";
       /** The model as it stands, as a file that loadModel takes. */

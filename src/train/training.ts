@@ -1,5 +1,6 @@
 import type { TokenSource } from "../corpus/token-source.ts";
 import { WindowSampler } from "../corpus/windows.ts";
+import type { ModelConfig } from "../engine/config.ts";
 import { ThunderboltError } from "../engine/errors.ts";
 import { type Evaluation, evaluateTokens, type ScoredText } from "../inference/evaluate.ts";
 import { Clock } from "./clock.ts";
@@ -33,6 +34,16 @@ export interface TrainingState extends TrainingLength {
   readonly scored?: number | undefined;
   /** The best of those scores. */
   readonly best?: BestScore | undefined;
+}
+
+/** What a run is about to read, and who works on it. */
+export interface CorpusReport {
+  readonly config: ModelConfig;
+  readonly stories: number;
+  /** UTF-8 bytes of the stories' text. */
+  readonly bytes: number;
+  readonly tokens: number;
+  readonly workers: number;
 }
 
 /** What a step tells. */

@@ -2,7 +2,7 @@ import type { ModelConfig, Preset } from "../engine/config.ts";
 import type { KernelSet } from "../engine/instance.ts";
 import type { FinishReason } from "../inference/continuation.ts";
 import type { BatchOptions } from "../inference/generate-batch.ts";
-import type { TrainTextProgress } from "../train/train-text.ts";
+import type { TrainedText, TrainTextProgress } from "../train/train-text.ts";
 
 /** What the engine of a page runs on. */
 export interface Runtime {
@@ -71,16 +71,9 @@ export type TrainEvent =
   | { readonly kind: "story"; readonly step: number; readonly text: string };
 
 /** A model that was trained. */
-export interface TrainResult {
+export interface TrainResult extends Omit<TrainedText, "file"> {
   /** As safetensors. */
   readonly file: Blob;
-  readonly steps: number;
-  readonly stopped: boolean;
-  readonly tokens: number;
-  readonly seconds: number;
-  readonly trainLoss: number;
-  readonly valBitsPerByte: number;
-  readonly valNatsPerToken: number;
 }
 
 /** Every kind of work that the page gives to its engine: what it asks, what it hears meanwhile, what it gets. */

@@ -154,3 +154,12 @@ export function metrics(run: string): Record<string, unknown>[] {
   const lines = readFileSync(join(run, "metrics.jsonl"), "utf8").trimEnd().split("\n");
   return lines.map((line) => JSON.parse(line));
 }
+
+/** What a run's result and metrics say but for seconds and what follows from them, on which nothing may depend. */
+export function timeless({
+  seconds: _,
+  tokensPerSecond: __,
+  ...rest
+}: Record<string, unknown>): Record<string, unknown> {
+  return rest;
+}

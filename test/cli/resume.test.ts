@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 // the built package, as those who install it get it
 import { InterruptedError, train } from "../../dist/index.js";
 import { readSafetensors } from "../../src/formats/safetensors.ts";
-import { json, metrics, sha256, smallInputs, temporaryFolder, thunderbolt, works } from "./harness.ts";
+import { json, metrics, sha256, smallInputs, temporaryFolder, thunderbolt, timeless, works } from "./harness.ts";
 
 const folder = temporaryFolder();
 const inputs = smallInputs(folder);
@@ -20,11 +20,6 @@ beforeAll(async () => {
   // long enough for the learning rate to rise, stay and fall, and for a second window of losses
   expected = await json(to(straight, "--steps", String(STEPS)));
 });
-
-/** What a run may not depend on: seconds and what follows from them. */
-function timeless({ seconds: _, tokensPerSecond: __, ...rest }: Record<string, unknown>): Record<string, unknown> {
-  return rest;
-}
 
 /** Every bit of a state, and all its metadata but the seconds. */
 function stateOf(run: string): unknown {

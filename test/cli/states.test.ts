@@ -14,6 +14,7 @@ import {
   smallInputs,
   temporaryFolder,
   thunderbolt,
+  timeless,
   works,
 } from "./harness.ts";
 
@@ -29,10 +30,6 @@ let expected: Record<string, unknown>;
 beforeAll(async () => {
   expected = await json(to(straight));
 });
-
-function timeless({ seconds: _, tokensPerSecond: __, ...rest }: Record<string, unknown>): Record<string, unknown> {
-  return rest;
-}
 
 /** Every bit of a run that has ended is that of the run in one piece; nothing half written lies beside it. */
 function expectAsStraight(run: string, result: Record<string, unknown>): void {
