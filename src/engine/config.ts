@@ -55,14 +55,14 @@ export const presets = {
     headNorm: "token",
     activations: "int8",
   },
-  /** About 10 million parameters, a third of v5's layers: for two hours or more (docs/recipe.md). */
+  /** 4.5 million parameters: what two hours of two cores train well on some 15 MB of text (docs/recipe.md). */
   medium: {
     vocabSize: 2048,
-    dModel: 384,
+    dModel: 256,
     nHeads: 8,
-    dHead: 48,
+    dHead: 32,
     nLayers: 6,
-    dFfn: 1152,
+    dFfn: 768,
     seqLen: 256,
     headNorm: "token",
     activations: "int8",

@@ -19,7 +19,7 @@ export const presetSettings: Record<Preset, TrainingSettings> = {
   tiny: settings({ batch: 8, accumulate: 1, lr: 4e-3, warmupSteps: 40 }),
   small: settings({ batch: 16, accumulate: 1, lr: 3e-3, warmupSteps: 100 }),
   // docs/recipe.md
-  medium: { ...settings({ batch: 8, accumulate: 1, lr: 4e-3, warmupSteps: 200 }), minLr: 0 },
+  medium: { ...settings({ batch: 8, accumulate: 1, lr: 5e-3, warmupSteps: 200 }), minLr: 0 },
   // the release's: 32,768 tokens a step
   v5: settings({ batch: 8, accumulate: 16, lr: 3e-3, warmupSteps: 500 }),
 };
