@@ -1,11 +1,11 @@
 import { availableParallelism } from "node:os";
 import { Command } from "commander";
-import { OptionError } from "../engine/errors.ts";
 import type { FinishReason } from "../inference/continuation.ts";
 import type { GenerateOptions } from "../inference/generate.ts";
 import { openModel } from "../run/open-model.ts";
 import { kernelsAsked, kernelsOption, number, several, workersOption } from "./options.ts";
 import { count, printResult } from "./output.ts";
+import { shippedModel } from "./shipped-model.ts";
 
 interface Flags extends Omit<GenerateOptions, "stop" | "signal"> {
   readonly prompt: string;
@@ -30,7 +30,7 @@ interface Generated {
 export function generateCommand(): Command {
   return new Command("generate")
     .description("Continue a prompt, streaming the text.")
-    .argument("[model]", "a run folder or a model file")
+    .argument("[model]", "a run folder or a model file (default: the model that ships)")
     .option("--prompt <text>", "how the text begins", "Once upon a time")
     .option("--max-tokens <n>", "tokens at most (default 256)", number)
     .option("--temperature <x>", "0 takes the likeliest token (default 0.8)", number)
@@ -44,17 +44,19 @@ export function generateCommand(): Command {
     .option(...workersOption)
     .option(...kernelsOption)
     .option("--json", "print the result as one JSON object (with --count above 1, as an array in `texts`)")
-    .addHelpText("after", '\nExample:\n  $ thunderbolt generate runs/a --prompt "The dog" --temperature 0.7 --seed 3')
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ thunderbolt generate --prompt "Lily found a key"
+  $ thunderbolt generate runs/a --prompt "The dog" --temperature 0.7 --seed 3`,
+    )
     .action(async (path: string | undefined, flags: Flags) => {
       const { prompt, count: texts, workers, kernels, json, ...options } = flags;
-      if (path === undefined)
-        throw new OptionError(
-          "no model is given, and none ships with this version; give a run folder, for example: thunderbolt generate runs/start",
-        );
       const { seed: firstSeed = 0 } = options;
       // one text is streamed; several are shared out among threads and printed one after the other
       const threads = texts === 1 ? 1 : (workers ?? availableParallelism());
-      using model = openModel(path, { kernels: kernelsAsked(kernels), workers: threads });
+      using model = openModel(path ?? shippedModel(), { kernels: kernelsAsked(kernels), workers: threads });
       const results: Generated[] = [];
       const started = performance.now();
       const perSecond = (tokens: number) => (tokens / (performance.now() - started)) * 1000;

@@ -12,6 +12,7 @@ import { readFiles, servedFile } from "../serve/node/read-files.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { kernelsAsked, kernelsOption, number } from "./options.ts";
 import { printResult } from "./output.ts";
+import { shippedModel } from "./shipped-model.ts";
 
 interface Flags extends Partial<Limits> {
   readonly host: string;
@@ -35,7 +36,7 @@ const GRACE = 5;
 export function serveCommand(): Command {
   return new Command("serve")
     .description("Serve a model over HTTP: OpenAI's completions, and a web page.")
-    .argument("<model>", "a run folder or a model file")
+    .argument("[model]", "a run folder or a model file (default: the model that ships)")
     .option("--port <p>", "0 takes any that is free", number, 8080)
     .option("--host <address>", "where to listen; 0.0.0.0 is everywhere", "127.0.0.1")
     .option("--token <t>", "what clients must send as a bearer token (env THUNDERBOLT_TOKEN)")
@@ -56,10 +57,12 @@ export function serveCommand(): Command {
       "after",
       `
 Examples:
-  $ thunderbolt serve runs/a
+  $ thunderbolt serve
+  $ thunderbolt serve runs/a --port 9000
   $ curl http://127.0.0.1:8080/v1/completions -d '{"prompt": "The dog", "max_tokens": 50, "seed": 3}'`,
     )
-    .action(async (path: string, flags: Flags) => {
+    .action(async (given: string | undefined, flags: Flags) => {
+      const path = given ?? shippedModel();
       const { host, name = nameOf(path), cors, page, json } = flags;
       const port = wholeNumber("port", flags.port, 0, 65_535);
       const limits = parseLimits(flags);
