@@ -10,9 +10,9 @@
  * - with a file's name: put there, for a later block that names it;
  * - without a language, or `text`: output, which is left alone.
  */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
 import { type Browser, chromium } from "playwright-core";
@@ -48,7 +48,8 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-describe.concurrent("every block runs:", () => {
+// minutes where other work has the cores; the blocks take half a minute of two
+describe.concurrent("every block runs:", { timeout: 600_000 }, () => {
   for (const document of documents) {
     test(document, async () => {
       const home = join(folder, document.replaceAll("/", "-"));
@@ -79,6 +80,27 @@ test("what is not run is listed, and what is listed is there", () => {
   const known = notRun.map(({ command }) => command);
   for (const block of others)
     if (block.language === "sh") expect(known).toEqual(expect.arrayContaining(commandsOf(block)));
+});
+
+test("links lead to files and headings that are there", () => {
+  const read = (path: string) => readFileSync(join(root, path), "utf8");
+  // as GitHub names headings
+  const anchorsOf = (path: string) =>
+    [...read(path).matchAll(/^#+ (.+)$/gm)].map(([, heading]) =>
+      heading
+        .toLowerCase()
+        .replace(/[^\p{L}\p{N} _-]/gu, "")
+        .replaceAll(" ", "-"),
+    );
+  for (const document of [...documents, ...listed, "docs/recipe.md"]) {
+    for (const [, link] of read(document).matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^https?:/.test(link)) continue;
+      const [file, anchor] = link.split("#");
+      const path = file === "" ? document : join(dirname(document), file);
+      expect(existsSync(join(root, path)), `${document}: ${link}`).toBe(true);
+      if (anchor !== undefined) expect(anchorsOf(path), `${document}: ${link}`).toContain(anchor);
+    }
+  }
 });
 
 test("the table of errors has every code", () => {
@@ -183,6 +205,7 @@ async function runEdge(workshop: Workshop, code: string, name: string): Promise<
     outfile: `${name}.mjs`,
     bundle: true,
     format: "esm",
+    target: "node20",
     conditions: ["workerd", "worker", "browser"],
     loader: { ".thunderbolt": "binary" },
     logLevel: "silent",

@@ -29,8 +29,9 @@ export async function serveFolder(folder: string): Promise<{ readonly url: strin
 export const atEnd = "\nglobalThis.documentsDone = true;\n";
 
 /** What a page shows when its module has run. @throws Error for whatever goes wrong there. */
-export async function shownBy(browser: Browser, address: string): Promise<string> {
+export async function shownBy(browser: Browser, address: string): Promise<string | null> {
   const page = await browser.newPage();
+  page.setDefaultTimeout(200_000);
   try {
     const fault = new Promise<never>((_, reject) => {
       page.on("pageerror", reject);
@@ -38,7 +39,7 @@ export async function shownBy(browser: Browser, address: string): Promise<string
     });
     await page.goto(address);
     await Promise.race([fault, page.waitForFunction("globalThis.documentsDone")]);
-    return await page.innerText("body");
+    return await page.locator("body").textContent();
   } finally {
     await page.close();
   }

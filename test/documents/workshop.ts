@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { delimiter, dirname, join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
@@ -13,7 +13,10 @@ export const root = fileURLToPath(new URL("../..", import.meta.url));
 const { shapeJson } = await import(new URL("shorten.mjs", import.meta.url).href);
 
 const separator = "<|endoftext|>\n";
-const stories = readFileSync(join(root, "data/tinystories.txt"), "utf8").slice(0, 60_000).split(separator).slice(0, -1);
+const stories = readFileSync(join(root, "data/tinystories.txt"), "utf8")
+  .slice(0, 150_000)
+  .split(separator)
+  .slice(0, -1);
 const heldOut = readFileSync(join(root, "data/tinystories-held-out.txt"), "utf8").split(separator).slice(0, 4);
 
 /** What the documents take as given beside their folders: a hub for `fetch`, and a model that ships. */
@@ -62,7 +65,7 @@ export class Workshop {
     };
     put("stories.txt", stories.join(separator));
     put("held-out.txt", heldOut.join(separator));
-    put("texts/one.txt", stories.slice(0, 20).join(separator));
+    put("texts/one.txt", stories.slice(0, 90).join(separator));
     put(
       "more/two.jsonl.gz",
       gzipSync(
@@ -125,17 +128,13 @@ export class Workshop {
     return (process.env.PATH ?? "").split(delimiter).some((folder) => existsSync(join(folder, program)));
   }
 
-  /** Copies a file here, as a step of the document's reader. */
-  copy(from: string, to: string): void {
-    cpSync(join(this.folder, from), join(this.folder, to));
-  }
-
   #start(command: string): { readonly child: ChildProcess; output(): string } {
     const child = spawn("sh", ["-c", command], {
       cwd: this.folder,
       env: this.#env,
       stdio: ["ignore", "pipe", "pipe"],
-      timeout: 100_000,
+      // what hangs must not outlive its test
+      timeout: 500_000,
       killSignal: "SIGKILL",
     });
     let printed = "";
