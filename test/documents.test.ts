@@ -118,6 +118,7 @@ async function runBlock(workshop: Workshop, block: Block, name: string, later: r
   const { language, file, host } = block;
   const code: string = shortCode(block.code, workshop.port);
   if (language === "json") JSON.parse(code);
+  if (!["", "text", "sh", "ts", "js", "html", "json"].includes(language)) throw new Error(`nobody knows ${language}`);
   if (file !== undefined) {
     writeFileSync(join(workshop.folder, file), code);
     if (!later.some((other) => other.code.includes(file))) throw new Error(`no later block names ${file}`);
