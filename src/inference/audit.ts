@@ -11,8 +11,9 @@ export interface Audit {
   readonly where?: {
     /** `future`: later tokens were changed. `prefix`: the window was compared with its prefix alone. */
     readonly test: "future" | "prefix";
-    /** Position in the window of the logit that changed, and of the first token that was changed or left out. */
+    /** Position in the window of the logit that changed. */
     readonly position: number;
+    /** Position of the first token that was changed or left out. */
     readonly changedFrom: number;
   };
   /** Windows that were tried. */

@@ -7,6 +7,7 @@ import { type EvaluationMode, refuseStream, type Scorer, sharedBuffer } from "./
 export interface Evaluation {
   /** Sum of nats / ln 2 / bytes of the original UTF-8 text: the figure that compares across vocabularies. */
   readonly bitsPerByte: number;
+  /** Sum of nats / tokens. */
   readonly natsPerToken: number;
   /** e^natsPerToken. */
   readonly perplexity: number;

@@ -104,9 +104,13 @@ export interface GenerationJob {
 
 /** A whole generated text. */
 export interface GeneratedText {
+  /** Which text, as in {@link BatchPiece}. */
   readonly index: number;
+  /** What was generated, without the prompt. */
   readonly text: string;
+  /** Tokens generated. */
   readonly tokens: number;
+  /** Why it ended. */
   readonly finishReason: FinishReason;
 }
 

@@ -44,7 +44,9 @@ export interface ModelOptions {
 
 /** A trained model: text in, text and scores out. Uses no Node API. */
 export class Model {
+  /** What decides its shape. */
   readonly config: ModelConfig;
+  /** Its vocabulary. */
   readonly tokenizer: Tokenizer;
   #loaded: { readonly placed: PlacedModel; readonly runner: Runner } | undefined;
   #crew: InferenceCrew | undefined;
@@ -228,6 +230,7 @@ export class Model {
     this.#loaded = undefined;
   }
 
+  /** What `using` calls: {@link dispose}. */
   [Symbol.dispose](): void {
     this.dispose();
   }

@@ -24,6 +24,7 @@ export interface ScoredToken extends TokenScore {
 
 /** A text that was scored token by token. */
 export interface TextScore {
+  /** In the text's order, the `<eos>` last if it was asked for. */
   readonly tokens: readonly ScoredToken[];
   /** The sum of the tokens' nats. */
   readonly nats: number;

@@ -4,11 +4,17 @@ import type { Runner } from "./runner.ts";
 
 /** How well one token was predicted by those before it. */
 export interface TokenScore {
+  /** The token. */
   readonly id: number;
   /** -ln of its probability, before temperature and any other option of sampling: its logprob is the negative. */
   readonly nats: number;
   /** The likeliest tokens in its place, the likeliest first; as many as were asked for. */
-  readonly alternatives: readonly { readonly id: number; readonly nats: number }[];
+  readonly alternatives: readonly {
+    /** The token. */
+    readonly id: number;
+    /** -ln of its probability. */
+    readonly nats: number;
+  }[];
 }
 
 const MAX_ALTERNATIVES = 100;

@@ -33,6 +33,7 @@ export interface PrepareOptions {
   readonly workers?: number;
   /** Replace what was prepared in `out`. */
   readonly overwrite?: boolean;
+  /** Told what goes on. */
   readonly onProgress?: (progress: PrepareProgress) => void;
   /** Ends the work, with everything as it was before. */
   readonly signal?: AbortSignal;
@@ -40,18 +41,44 @@ export interface PrepareOptions {
 
 /** What preparing tells while it goes on. Bytes are counted as they lie on the disk. */
 export type PrepareProgress =
-  | { readonly kind: "found"; readonly files: number; readonly bytes: number }
-  /** The text is read for the sample, or to write its tokens. */
-  | { readonly kind: "started"; readonly work: "sampling" | "writing" }
-  | { readonly kind: "read"; readonly done: number; readonly all: number }
-  | { readonly kind: "learning"; readonly stories: number };
+  /** The files to read are known. */
+  | {
+      readonly kind: "found";
+      /** How many. */
+      readonly files: number;
+      /** Of all of them. */
+      readonly bytes: number;
+    }
+  /** A pass over the text begins. */
+  | {
+      readonly kind: "started";
+      /** The text is read for the sample, or to write its tokens. */
+      readonly work: "sampling" | "writing";
+    }
+  /** So much of the pass is done. */
+  | {
+      readonly kind: "read";
+      /** Bytes read. */
+      readonly done: number;
+      /** Bytes that there are. */
+      readonly all: number;
+    }
+  /** The vocabulary is being learnt. */
+  | {
+      readonly kind: "learning";
+      /** Stories in the sample. */
+      readonly stories: number;
+    };
 
 /** What was prepared. */
 export interface PrepareResult {
+  /** Stories, those held out included. */
   readonly stories: number;
   /** UTF-8 bytes of the stories' text. */
   readonly bytes: number;
+  /** Tokens to train on. */
   readonly trainTokens: number;
+  /** Tokens held out to score with. */
   readonly valTokens: number;
   /** Tokens in the vocabulary, which may be fewer than were asked for. */
   readonly vocab: number;

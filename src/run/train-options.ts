@@ -12,7 +12,7 @@ export interface TrainOptions extends Partial<TrainingSettings> {
   readonly val?: string;
   /** The folder that receives the run. */
   readonly out: string;
-  /** Default "tiny". */
+  /** The model and what it is trained with; default "tiny". */
   readonly preset?: Preset;
   /** Fields of the configuration that differ from the preset's. */
   readonly config?: Partial<ModelConfig>;
@@ -43,6 +43,7 @@ export interface TrainOptions extends Partial<TrainingSettings> {
   readonly overwrite?: boolean;
   /** Which kernels to run. */
   readonly kernels?: string;
+  /** Told what goes on, in the order in which it happens. */
   readonly onProgress?: (progress: TrainProgress) => void;
   /** Ends the run after the current step, with its state saved; before the first step, with nothing written. */
   readonly signal?: AbortSignal;
@@ -52,48 +53,94 @@ export interface TrainOptions extends Partial<TrainingSettings> {
 
 /** What a run tells while it goes on. */
 export type TrainProgress =
+  /** The run goes on from its saved state. */
   | {
       readonly kind: "resumed";
       /** Steps done. */
       readonly step: number;
-      /** Steps that the run had been started for, and has now. */
+      /** Steps that the run had been started for; undefined while a run of some minutes had not fixed them. */
       readonly stepsBefore: number | undefined;
+      /** Steps that it has now. */
       readonly steps: number | undefined;
     }
   /** The last state cannot be read, and the run goes on from an earlier one. */
-  | { readonly kind: "damaged"; readonly message: string }
+  | {
+      readonly kind: "damaged";
+      /** What is wrong with it, in one line. */
+      readonly message: string;
+    }
+  /** The text is read, and training begins. */
   | ({ readonly kind: "corpus" } & CorpusReport)
+  /** A step was taken. */
   | {
       readonly kind: "step";
+      /** Steps taken. */
       readonly step: number;
-      /** Undefined while a run of some minutes has not fixed them. */
+      /** Steps in all; undefined while a run of some minutes has not fixed them. */
       readonly steps: number | undefined;
       /** Mean of the last steps, nats a token. */
       readonly loss: number;
+      /** The learning rate that it was taken with. */
       readonly lr: number;
+      /** Norm of all gradients together, before clipping. */
       readonly gradientNorm: number;
+      /** Over the last steps. */
       readonly tokensPerSecond: number;
+      /** Spent in steps so far, evaluation and saving apart; those before `resume` included. */
       readonly seconds: number;
     }
-  | { readonly kind: "evaluating"; readonly done: number; readonly all: number }
-  /** With `evalEvery`: a score, and whether it is the best so far. */
-  | { readonly kind: "scored"; readonly step: number; readonly bitsPerByte: number; readonly best: boolean }
-  | { readonly kind: "saved"; readonly step: number; readonly sha256: string };
+  /** The held-out text is being scored. */
+  | {
+      readonly kind: "evaluating";
+      /** Tokens scored. */
+      readonly done: number;
+      /** Tokens that there are. */
+      readonly all: number;
+    }
+  /** With `evalEvery`: a score on the way. */
+  | {
+      readonly kind: "scored";
+      /** Steps taken. */
+      readonly step: number;
+      /** Of the held-out text. */
+      readonly bitsPerByte: number;
+      /** Whether no earlier score was better. */
+      readonly best: boolean;
+    }
+  /** The state is saved. */
+  | {
+      readonly kind: "saved";
+      /** Steps taken. */
+      readonly step: number;
+      /** Of model.safetensors. */
+      readonly sha256: string;
+    };
 
 /** How a run ended. */
 export interface TrainResult {
+  /** Steps taken, those before `resume` included. */
   readonly steps: number;
+  /** Tokens trained on, each as often as it was. */
   readonly tokens: number;
   /** Spent in steps, evaluation and saving apart. */
   readonly seconds: number;
+  /** `tokens` / `seconds`. */
   readonly tokensPerSecond: number;
   /** Mean of the last 20 steps, nats a token. */
   readonly trainLoss: number;
+  /** The score of the held-out text, which compares across vocabularies. */
   readonly valBitsPerByte: number;
+  /** The same score, nats a token. */
   readonly valNatsPerToken: number;
+  /** e^valNatsPerToken. */
   readonly valPerplexity: number;
   /** With `evalEvery`: the score of best.safetensors. */
-  readonly best?: { readonly step: number; readonly valBitsPerByte: number };
+  readonly best?: {
+    /** Steps that it had taken. */
+    readonly step: number;
+    /** Of the held-out text. */
+    readonly valBitsPerByte: number;
+  };
   /** Of model.safetensors. */
   readonly sha256: string;
 }

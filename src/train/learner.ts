@@ -12,8 +12,11 @@ import { planTraining, type TrainingPlan, type TrainingShape, writeTrainingRecor
 export interface OptimizerSettings {
   /** Of random rounding, where there is any (activations "int8"). */
   readonly seed: number;
+  /** AdamW's decay of the mean of gradients. */
   readonly beta1: number;
+  /** AdamW's decay of the mean of squared gradients. */
   readonly beta2: number;
+  /** Added to the root of that mean, which gradients are divided by. */
   readonly eps: number;
   /** Decoupled: a weight loses lr * weightDecay of itself a step. */
   readonly weightDecay: number;

@@ -3,7 +3,9 @@ import { wholeNumber } from "../engine/whole-number.ts";
 
 /** How long a run is: in steps, or else in minutes until the steps are known. */
 export interface TrainingLength {
+  /** Steps; of a training in memory by default 1,000, unless minutes are given. */
   readonly steps: number | undefined;
+  /** Instead of steps: about this long. The number of steps is fixed while the learning rate warms up. */
   readonly minutes: number | undefined;
 }
 

@@ -8,9 +8,13 @@ export interface TrainingSettings extends OptimizerSettings {
   readonly batch: number;
   /** Micro-batches in a step. */
   readonly accumulate: number;
+  /** The peak of the learning rate. */
   readonly lr: number;
+  /** Where the cosine that it falls by ends. */
   readonly minLr: number;
+  /** Steps of linear rise to the peak. */
   readonly warmupSteps: number;
+  /** Of the initial weights, the order of windows, and random rounding; a whole number below 2^32. */
   readonly seed: number;
 }
 

@@ -21,7 +21,7 @@ export interface TrainTextOptions extends Partial<TrainingSettings & TrainingLen
   readonly text: string;
   /** Stories to score with; by default one in fifty of `text` is held out for that. */
   readonly val?: string | undefined;
-  /** Default "tiny". */
+  /** The model and what it is trained with; default "tiny". */
   readonly preset?: Preset | undefined;
   /** Fields of the configuration that differ from the preset's. */
   readonly config?: Partial<ModelConfig> | undefined;
@@ -31,6 +31,7 @@ export interface TrainTextOptions extends Partial<TrainingSettings & TrainingLen
   readonly workers?: number | undefined;
   /** Which kernels to run. */
   readonly kernels?: string | undefined;
+  /** Told what goes on, in the order in which it happens. */
   readonly onProgress?: ((progress: TrainTextProgress) => void) | undefined;
   /** Ends the training soon: the result is the model so far, scored. Before the first step it is the signal's reason. */
   readonly signal?: AbortSignal | undefined;
@@ -38,28 +39,42 @@ export interface TrainTextOptions extends Partial<TrainingSettings & TrainingLen
 
 /** What such a training tells while it goes on. */
 export type TrainTextProgress =
+  /** The text is read, and training begins. */
   | ({ readonly kind: "corpus" } & CorpusReport)
+  /** A step was taken. */
   | ({
       readonly kind: "step";
       /** The model as it stands, as a file that loadModel takes. */
       readonly snapshot: () => Uint8Array;
     } & StepReport)
-  | { readonly kind: "evaluating"; readonly done: number; readonly all: number };
+  /** The held-out text is being scored. */
+  | {
+      readonly kind: "evaluating";
+      /** Tokens scored. */
+      readonly done: number;
+      /** Tokens that there are. */
+      readonly all: number;
+    };
 
 /** A model that was trained in memory. */
 export interface TrainedText {
   /** Its file, which loadModel takes: the bytes that `train` writes to model.safetensors for the same text. */
   readonly file: Uint8Array;
+  /** Steps taken. */
   readonly steps: number;
   /** Whether the signal ended it before its time. */
   readonly stopped: boolean;
+  /** Tokens trained on, each as often as it was. */
   readonly tokens: number;
   /** Spent in steps. */
   readonly seconds: number;
   /** Mean of the last 20 steps, nats a token. */
   readonly trainLoss: number;
+  /** The score of the held-out text, which compares across vocabularies. */
   readonly valBitsPerByte: number;
+  /** The same score, nats a token. */
   readonly valNatsPerToken: number;
+  /** e^valNatsPerToken. */
   readonly valPerplexity: number;
 }
 

@@ -38,26 +38,35 @@ export interface TrainingState extends TrainingLength {
 
 /** What a run is about to read, and who works on it. */
 export interface CorpusReport {
+  /** The model, its vocabulary as large as it came to be. */
   readonly config: ModelConfig;
+  /** Stories to train on. */
   readonly stories: number;
   /** UTF-8 bytes of the stories' text. */
   readonly bytes: number;
+  /** Tokens of the stories to train on. */
   readonly tokens: number;
+  /** Threads that share the work. */
   readonly workers: number;
 }
 
 /** What a step tells. */
 export interface StepReport {
+  /** Steps taken. */
   readonly step: number;
-  /** Undefined while a run of some minutes has not fixed them. */
+  /** Steps in all; undefined while a run of some minutes has not fixed them. */
   readonly steps: number | undefined;
   /** Of this step, nats a token. */
   readonly loss: number;
   /** Of the last steps. */
   readonly meanLoss: number;
+  /** The learning rate that it was taken with. */
   readonly lr: number;
+  /** Norm of all gradients together, before clipping. */
   readonly gradientNorm: number;
+  /** Tokens trained on so far. */
   readonly tokens: number;
+  /** Over the last steps. */
   readonly tokensPerSecond: number;
   /** Spent in steps so far. */
   readonly seconds: number;
