@@ -27,6 +27,7 @@ await build({
   entryPoints: {
     index: "src/index.ts",
     portable: "src/portable.ts",
+    server: "src/server.ts",
     cli: "src/cli/main.ts",
     worker: "src/workers/piscina-worker.ts",
     "tokenizing-worker": "src/workers/piscina-tokenizing-worker.ts",

@@ -61,6 +61,7 @@ describe("the package", () => {
 describe("its types hold where libraries are checked too", () => {
   const program = `
 import { loadModel, Session, type Model, type Piece, type LoadOptions, OptionError, prepare, train } from "thunderbolt-lm";
+import { type AppOptions, createApp } from "thunderbolt-lm/server";
 import wasm from "thunderbolt-lm/single.wasm";
 
 const options: LoadOptions = { workers: 2, wasm, signal: AbortSignal.timeout(1000) };
@@ -72,6 +73,9 @@ for await (const piece of model.generate("Once", { maxTokens: 3 })) {
 const session: Session = model.session();
 session.append(model.tokenizer.encode("The dog"));
 console.log(session.logits.length, session instanceof Session);
+const served: AppOptions = { name: "stories", limits: { maxTokens: 100 } };
+const answer: Response = await createApp(model, served).fetch(new Request("https://example.org/v1/models"));
+console.log(answer.status);
 model.dispose();
 
 export async function run(data: string): Promise<string> {
