@@ -45,15 +45,3 @@ await build({
 for (const module of ["simd", "relaxed", "single"]) await copyFile(`wasm-build/${module}.wasm`, `dist/${module}.wasm`);
 await copyFile("src/kernels-module.d.ts", "dist/kernels-module.d.ts");
 await writeFile("dist/web-worker.d.ts", "export {};\n");
-
-// what the bundles have taken in keeps its licence
-const licences = await Promise.all(
-  [
-    "@huggingface/hub/LICENSE",
-    "@huggingface/tokenizers/LICENSE",
-    "tinyqueue/LICENSE",
-    "assemblyscript/LICENSE",
-    "assemblyscript/NOTICE",
-  ].map(async (file) => `${file}\n\n${await readFile(`node_modules/${file}`, "utf8")}`),
-);
-await writeFile("dist/licences.txt", licences.join("\n\n"));

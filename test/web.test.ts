@@ -134,6 +134,7 @@ describe.skipIf(!executablePath)("the page in Chromium", () => {
     await page.click("#tab-train");
     await page.check("[value=paste]");
     await page.fill("#pasted", text);
+    await page.fill("#length", "1000000");
     await page.click("#train [type=submit]");
     await page.waitForFunction(() => document.querySelector("#gauge-step")?.textContent !== "");
     await page.keyboard.press("Escape");

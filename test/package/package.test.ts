@@ -25,10 +25,7 @@ function check(command: string, ...args: string[]): void {
 describe("the package", () => {
   test("is small, and holds what it should", () => {
     const { bytes, files } = installed;
-    const models = Object.keys(files).filter((file) => file.startsWith("models/"));
-    // the stories that the page trains on are packed already
-    const { "dist/web/stories.txt.gz": stories = 0 } = files;
-    if (models.length === 0) expect(bytes - stories).toBeLessThanOrEqual(400_000);
+    expect(bytes).toBeLessThanOrEqual(400_000);
     for (const [file, size] of Object.entries(files)) {
       expect(file).toMatch(
         /^(dist\/[\w/-]+\.(js|d\.ts|wasm|txt)|dist\/web\/[\w-]+\.(html|css|svg|txt\.gz)|models\/.*|package\.json|[A-Z]+(\.md)?)$/,
