@@ -3,10 +3,10 @@ import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { build, type Plugin } from "esbuild";
-import { chromium } from "playwright-core";
 import { preview, build as viteBuild } from "vite";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { loadModel } from "../src/index.ts";
+import { executablePath, launchChromium, noChromium, openWatched } from "./chromium.ts";
 import { temporaryFolder } from "./cli/harness.ts";
 import { install, root } from "./package/install.ts";
 import { collect, randomModelFile } from "./text-model.ts";
@@ -14,7 +14,6 @@ import { collect, randomModelFile } from "./text-model.ts";
 const folder = temporaryFolder();
 const examples = join(folder, "examples");
 const modelFile = join(folder, "model.thunderbolt");
-const { findChromium } = await import(new URL("runtimes/chromium.mjs", import.meta.url).href);
 const { askServer, findCommand, withServer } = await import(
   new URL("runtimes/example-servers.mjs", import.meta.url).href
 );
@@ -86,23 +85,17 @@ test("vite/ is built, and its page tells a story and scores it by Web Workers", 
   mkdirSync(join(vite, "public"));
   writeFileSync(join(vite, "public", "tinystories.thunderbolt"), randomModelFile());
   await viteBuild({ root: vite, logLevel: "silent" });
-  const executablePath: string | undefined = findChromium();
   if (!executablePath) {
-    console.warn("skipped: the page of examples/vite, since there is no Chromium");
-    skip("no Chromium");
+    console.warn(`skipped: the page of examples/vite: ${noChromium}`);
+    skip(noChromium);
   }
   const server = await preview({ root: vite, logLevel: "silent", preview: { port: 0, host: "127.0.0.1" } });
   onTestFinished(() => server.close());
-  const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
+  const browser = await launchChromium();
   onTestFinished(() => browser.close());
-  const page = await browser.newPage();
-  const faults: string[] = [];
-  const asked: string[] = [];
-  page.on("pageerror", (error) => faults.push(String(error)));
-  page.on("console", (message) => message.type() === "error" && faults.push(message.text()));
-  page.on("request", (request) => asked.push(request.url()));
   const [url] = server.resolvedUrls?.local ?? [];
-  await page.goto(url);
+  const faults: string[] = [];
+  const page = await openWatched(browser, url, faults);
   await page.fill("[name=prompt]", "The dog");
   await page.click("[name=tell]");
   await page.waitForFunction(() => document.querySelector("#score")?.textContent);
@@ -111,8 +104,7 @@ test("vite/ is built, and its page tells a story and scores it by Web Workers", 
   expect(await page.textContent("#story")).toBe(story);
   expect(bits).toBe((await model.evaluate(story)).bitsPerByte.toFixed(2));
   expect(await page.evaluate(() => crossOriginIsolated)).toBe(true);
-  expect(asked.some((path) => /web-worker/.test(path))).toBe(true);
-  expect(asked.filter((path) => !path.startsWith(url))).toEqual([]);
+  expect(page.workers()).toHaveLength(2);
   expect(faults).toEqual([]);
 });
 
