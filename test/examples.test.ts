@@ -14,12 +14,14 @@ import { collect, randomModelFile } from "./text-model.ts";
 const folder = temporaryFolder();
 const examples = join(folder, "examples");
 const modelFile = join(folder, "model.thunderbolt");
-const { askServer, findCommand, withServer } = await import(
+const { asked, askServer, findCommand, withServer } = await import(
   new URL("runtimes/example-servers.mjs", import.meta.url).href
 );
 const model = await loadModel(randomModelFile());
 afterAll(() => model.dispose());
 const told = async (prompt: string, options: object) => prompt + (await collect(model.generate(prompt, options))).text;
+/** What `askServer` asks a server to complete. */
+const completed = async () => (await told("The dog", { maxTokens: 40, seed: 3 })).slice("The dog".length);
 
 beforeAll(() => {
   install(folder);
@@ -53,8 +55,7 @@ test.for<[file: string, command: string[], storyPath: string, appPath: string]>(
     const { type, story, completion } = await askServer(url, storyPath, appPath);
     expect(type).toMatch(/^text\/plain/);
     expect(story).toMatch(/^Once upon a time./s);
-    const text = (await told("The dog", { maxTokens: 40, seed: 3 })).slice("The dog".length);
-    expect(completion).toMatchObject({ choices: [{ text }] });
+    expect(completion).toMatchObject({ choices: [{ text: await completed() }] });
   });
 });
 
@@ -75,6 +76,10 @@ test("edge/worker.js answers with a story where nothing is compiled", async () =
   const { default: handler } = await import(pathToFileURL(worker).href);
   const response: Response = await handler.fetch(new Request("http://localhost/?prompt=The+dog&seed=5"));
   expect(await response.text()).toBe(await told("The dog", { maxTokens: 200, seed: 5 }));
+  const completion: Response = await handler.fetch(
+    new Request("http://localhost/v1/completions", { method: "POST", body: JSON.stringify(asked) }),
+  );
+  expect(await completion.json()).toMatchObject({ choices: [{ text: await completed() }] });
   const reader = (await handler.fetch(new Request("http://localhost/"))).body.getReader();
   expect(new TextDecoder().decode((await reader.read()).value)).toBe("Once upon a time");
   await reader.cancel();

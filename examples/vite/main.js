@@ -1,6 +1,6 @@
 // A page that tells a story as it grows, and scores it with Web Workers.
 //   npm install
-//   cp node_modules/thunderbolt-lm/models/tinystories.thunderbolt public/    (or a model of your own, or ?model=address)
+//   mkdir public && cp node_modules/thunderbolt-lm/models/tinystories.thunderbolt public/    (or a model of your own)
 //   npx vite
 import { loadModel } from "thunderbolt-lm";
 

@@ -44,12 +44,15 @@ export async function withServer([command, ...args], cwd, use) {
   }
 }
 
+/** The completion that every server is asked for. */
+export const asked = { prompt: "The dog", seed: 3, max_tokens: 40 };
+
 /** What a server with a story at one path and the app of thunderbolt-lm/server under another says. */
 export async function askServer(url, storyPath, appPath) {
   const story = await fetch(`${url}${storyPath}`);
   const completion = await fetch(`${url}${appPath}/v1/completions`, {
     method: "POST",
-    body: JSON.stringify({ prompt: "The dog", seed: 3, max_tokens: 40 }),
+    body: JSON.stringify(asked),
   });
   return { type: story.headers.get("content-type"), story: await story.text(), completion: await completion.json() };
 }

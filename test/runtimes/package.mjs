@@ -12,7 +12,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { build as bundle } from "esbuild";
 import { build as viteBuild } from "vite";
 import { findChromium, runPage } from "./chromium.mjs";
-import { askServer, withServer } from "./example-servers.mjs";
+import { asked, askServer, withServer } from "./example-servers.mjs";
 import { installRuntimes } from "./runtimes.mjs";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -59,11 +59,11 @@ for (const [name, [command, ...before]] of Object.entries(runtimes)) {
 }
 
 const workerd = join(runtimesFolder, "node_modules/@cloudflare/workerd-linux-64/bin/workerd");
-const edge = await askWorkerd("results-edge.mjs", "/", [
+const edgeModules = [
   '(name = "./model.thunderbolt", data = embed "model.thunderbolt")',
   '(name = "./text.txt", text = embed "text.txt")',
-]);
-compare("workerd", JSON.parse(edge));
+];
+await withWorkerd("results-edge.mjs", edgeModules, async (url) => compare("workerd", await (await fetch(url)).json()));
 await runExamples();
 
 const chromium = findChromium();
@@ -131,10 +131,19 @@ async function runExamples() {
     });
   }
 
-  const answer = await askWorkerd("examples/edge/worker.js", "/?prompt=The+dog&seed=5", [
-    '(name = "./tinystories.thunderbolt", data = embed "model.thunderbolt")',
-  ]);
-  say(answer === `The dog${await told("The dog", { maxTokens: 200, seed: 5 })}`, "examples/edge, workerd");
+  const story5 = `The dog${await told("The dog", { maxTokens: 200, seed: 5 })}`;
+  const modules = ['(name = "./tinystories.thunderbolt", data = embed "model.thunderbolt")'];
+  await withWorkerd("examples/edge/worker.js", modules, async (url) => {
+    const stories = [1, 2, 3].map(async () => (await fetch(`${url}/?prompt=The+dog&seed=5`)).text());
+    const completions = [1, 2, 3].map(async () => {
+      const response = await fetch(`${url}/v1/completions`, { method: "POST", body: JSON.stringify(asked) });
+      return (await response.json()).choices[0].text;
+    });
+    const same =
+      (await Promise.all(stories)).every((text) => text === story5) &&
+      (await Promise.all(completions)).every((text) => text === completion);
+    say(same, "examples/edge, workerd");
+  });
   model.dispose();
 }
 
@@ -150,8 +159,12 @@ async function withVite(site) {
   await viteBuild({ root: folder, configFile: false, logLevel: "silent", build: { outDir: site } });
 }
 
-/** What workerd answers to a path, with a bundle for it in which the kernels and other modules are not. */
-async function askWorkerd(entry, path, modules) {
+/**
+ * Runs workerd with a bundle for it, in which the kernels and other modules are not, until `use` is done with it.
+ *
+ * @param use gets its address once it answers.
+ */
+async function withWorkerd(entry, modules, use) {
   await bundle({
     absWorkingDir: folder,
     entryPoints: [entry],
@@ -182,14 +195,14 @@ const main :Workerd.Worker = (
   const server = spawn(workerd, ["serve", "workerd.capnp"], { cwd: folder, stdio: ["ignore", "inherit", "inherit"] });
   const ended = new Promise((resolve) => server.once("exit", resolve));
   try {
-    for (let i = 0; i < 50; i++) {
+    const url = `http://localhost:${port}`;
+    for (let i = 0; !(await fetch(url, { method: "HEAD" }).catch(() => undefined)); i++) {
+      if (i === 50) throw new Error("workerd does not answer");
       await wait(200);
-      const response = await fetch(`http://localhost:${port}${path}`).catch(() => undefined);
-      if (response) return await response.text();
     }
-    throw new Error("workerd does not answer");
+    await use(url);
   } finally {
-    server.kill();
+    server.kill("SIGKILL");
     await ended;
   }
 }
