@@ -27,6 +27,7 @@ await build({
   entryPoints: {
     index: "src/index.ts",
     portable: "src/portable.ts",
+    server: "src/server.ts",
     cli: "src/cli/main.ts",
     worker: "src/workers/piscina-worker.ts",
     "tokenizing-worker": "src/workers/piscina-tokenizing-worker.ts",
@@ -44,15 +45,3 @@ await build({
 for (const module of ["simd", "relaxed", "single"]) await copyFile(`wasm-build/${module}.wasm`, `dist/${module}.wasm`);
 await copyFile("src/kernels-module.d.ts", "dist/kernels-module.d.ts");
 await writeFile("dist/web-worker.d.ts", "export {};\n");
-
-// what the bundles have taken in keeps its licence
-const licences = await Promise.all(
-  [
-    "@huggingface/hub/LICENSE",
-    "@huggingface/tokenizers/LICENSE",
-    "tinyqueue/LICENSE",
-    "assemblyscript/LICENSE",
-    "assemblyscript/NOTICE",
-  ].map(async (file) => `${file}\n\n${await readFile(`node_modules/${file}`, "utf8")}`),
-);
-await writeFile("dist/licences.txt", licences.join("\n\n"));

@@ -1,18 +1,15 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { type Browser, chromium, type Page } from "playwright-core";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { loadModel, trainText } from "../src/index.ts";
+import { drawnPixels, executablePath, launchChromium, noChromium, openWatched } from "./chromium.ts";
 import { smallInputs, temporaryFolder } from "./cli/harness.ts";
 import { serveWeb, type WebServer } from "./web-server.ts";
 
 const folder = temporaryFolder();
 const built = new URL("../dist/web/", import.meta.url).pathname;
-const { findChromium } = await import(new URL("runtimes/chromium.mjs", import.meta.url).href);
-const executablePath: string | undefined = findChromium();
-if (!executablePath) {
-  console.warn("test/web.test.ts is skipped: no Chromium is in the path, and THUNDERBOLT_CHROMIUM names none");
-}
+if (!executablePath) console.warn(`test/web.test.ts is skipped: ${noChromium}`);
 
 /** Far too little for stories, but enough to compare. */
 const STEPS = 4;
@@ -37,7 +34,7 @@ describe.skipIf(!executablePath)("the page in Chromium", () => {
 
   beforeAll(async () => {
     const config = { dModel: 16, nHeads: 2, nLayers: 2, dFfn: 32, vocabSize: 300, seqLen: 16 };
-    browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
+    browser = await launchChromium();
     ({ file: model } = await trainText({ config, kernels: "single", batch: 4, text, steps: 30 }));
     ({ file: trainedByNode } = await trainText({ kernels: "single", text, steps: STEPS }));
   });
@@ -54,18 +51,7 @@ describe.skipIf(!executablePath)("the page in Chromium", () => {
     return server;
   }
 
-  async function openPage(url: string, options: Parameters<Browser["newPage"]>[0] = {}): Promise<Page> {
-    const page = await browser.newPage(options);
-    page.on("pageerror", (error) => faults.push(String(error)));
-    page.on("console", (message) => {
-      if (message.type() === "error") faults.push(message.text());
-    });
-    page.on("request", (request) => {
-      if (!request.url().startsWith(new URL(url).origin)) faults.push(`a request to ${request.url()}`);
-    });
-    await page.goto(url);
-    return page;
-  }
+  const openPage = (url: string, options?: BrowserContextOptions) => openWatched(browser, url, faults, options);
 
   /** Generates with the fields set so, and waits for the end. */
   async function generate(page: Page, fields: Record<string, string>): Promise<string[]> {
@@ -134,6 +120,7 @@ describe.skipIf(!executablePath)("the page in Chromium", () => {
     await page.click("#tab-train");
     await page.check("[value=paste]");
     await page.fill("#pasted", text);
+    await page.fill("#length", "1000000");
     await page.click("#train [type=submit]");
     await page.waitForFunction(() => document.querySelector("#gauge-step")?.textContent !== "");
     await page.keyboard.press("Escape");
@@ -198,12 +185,3 @@ describe.skipIf(!executablePath)("the page in Chromium", () => {
     expect(await page.textContent("#plate-isolation")).toMatch(/^yes/);
   });
 });
-
-/** Runs in the page: how much of the chart is not empty. */
-function drawnPixels(): number {
-  const canvas = document.querySelector<HTMLCanvasElement>("#chart canvas");
-  const pixels = canvas?.getContext("2d")?.getImageData(0, 0, canvas.width, canvas.height).data ?? [];
-  let drawn = 0;
-  for (let i = 3; i < pixels.length; i += 4) if (pixels[i] > 0) drawn++;
-  return drawn;
-}

@@ -1,11 +1,12 @@
 // Compiles assembly/ for every target of asconfig.json and writes, beside itself,
 //   <module>.wasm, .wat, .d.ts   a module, its text and the types of its exports
 //   kernels.ts                   the types of the exports of the modules that ship, as an interface
-//   embedded.ts                  those modules as base64, so that no host has to find a file, and what makes `simd` `single`
+//   embedded.ts                  the module `simd` as base64, so that no host has to find a file, and what makes the others of it
 //   layout.ts                    the field names of the records in assembly/model/layout.ts
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import asc from "assemblyscript/asc";
+import { editsBetween } from "./edits.mjs";
 
 const root = new URL("..", import.meta.url);
 const shipped = ["simd", "relaxed", "single"];
@@ -35,17 +36,16 @@ for (const [name, [entry, target]] of Object.entries(modules)) {
 }
 
 const [simd, relaxed, single] = await Promise.all(shipped.map((name) => readFile(`wasm-build/${name}.wasm`)));
-// `single` differs from `simd` in the flags of its memory alone: the host sets them, and carries two modules
+// the host carries one module: `single` differs from it in the flags of its memory alone, `relaxed` here and there
 const memoryFlags = simd.findIndex((byte, at) => byte !== single[at]);
 if (!single.equals(simd.with(memoryFlags, single[memoryFlags]))) throw new Error("single is more than simd unshared");
 await writeFile(
   "wasm-build/embedded.ts",
-  `export const embedded = {
-  simd: "${simd.toString("base64")}",
-  relaxed: "${relaxed.toString("base64")}",
-};
+  `export const simd = "${simd.toString("base64")}";
 
 export const memoryFlags = ${memoryFlags};
+
+export const relaxedEdits: [from: number, to: number, added: string][] = ${JSON.stringify(editsBetween(simd, relaxed))};
 `,
 );
 

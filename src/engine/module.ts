@@ -1,11 +1,7 @@
-import { memoryFlags } from "../../wasm-build/embedded.ts";
-import { embeddedModule } from "./embedded-module.ts";
 import { OptionError, RuntimeError } from "./errors.ts";
 import { type CompiledKernels, createMemory, instantiateKernels, type KernelSet } from "./instance.ts";
+import { moduleBytes } from "./module-bytes.ts";
 import { relaxedObstacle, sumsAreExact, sumsOf } from "./relaxed.ts";
-
-/** The bit of a memory's limits that says that threads share it (WebAssembly, threads: limits). */
-const SHARED = 2;
 
 const sets: readonly KernelSet[] = ["simd", "relaxed", "single"];
 const compiled = new Map<KernelSet, CompiledKernels>();
@@ -57,7 +53,7 @@ export function whyNotRelaxed(): string | undefined {
     relaxed: relaxedObstacle({
       v8: v8Version(),
       sharedMemory: typeof SharedArrayBuffer !== "undefined",
-      validates: () => WebAssembly.validate(bytesOf("relaxed")),
+      validates: () => WebAssembly.validate(moduleBytes("relaxed")),
       instantiate: () => {
         const memory = createMemory("relaxed", 1);
         return sumsOf(instantiateKernels(compileSet("relaxed"), memory), memory);
@@ -71,7 +67,7 @@ function compileSet(set: KernelSet): CompiledKernels {
   let kernels = compiled.get(set);
   if (!kernels) {
     try {
-      kernels = { set, module: new WebAssembly.Module(bytesOf(set)) };
+      kernels = { set, module: new WebAssembly.Module(moduleBytes(set)) };
     } catch (cause) {
       throw new RuntimeError(
         "this runtime cannot compile WebAssembly with SIMD; Node 20, Deno, Bun or a current browser would do, and the option wasm where none may be compiled",
@@ -81,13 +77,6 @@ function compileSet(set: KernelSet): CompiledKernels {
     compiled.set(set, kernels);
   }
   return kernels;
-}
-
-/** The module's bytes. `single` is `simd` with another kind of memory (wasm-build/build.mjs). */
-function bytesOf(set: KernelSet): Uint8Array<ArrayBuffer> {
-  const bytes = embeddedModule(set === "single" ? "simd" : set);
-  if (set === "single") bytes[memoryFlags] &= ~SHARED;
-  return bytes;
 }
 
 function bestSet(): KernelSet {

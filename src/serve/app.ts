@@ -9,21 +9,22 @@ import { optionRefusal } from "./completion-request.ts";
 import { answerCompletion } from "./completion-route.ts";
 import { fileResponse, MODEL_PATH, type ServedFiles } from "./files.ts";
 import { hostGuard, originGuard, tokenGuard } from "./guards.ts";
-import type { Limits } from "./limits.ts";
+import { type Limits, parseLimits } from "./limits.ts";
 import { WorkInHand } from "./work-in-hand.ts";
 
 /** How a model is served. */
 export interface AppOptions {
-  /** What clients call the model. */
-  readonly name: string;
-  readonly limits: Limits;
+  /** What clients call the model; by default "thunderbolt". */
+  readonly name?: string;
+  /** What it takes on; those left out are as in `thunderbolt serve`. */
+  readonly limits?: Partial<Limits>;
   /** What clients must know, as `Authorization: Bearer <token>`; by default nothing. */
   readonly token?: string;
   /** An origin whose pages may use the server, or "*"; by default none but its own. */
   readonly cors?: string;
   /** The names by which it may be called (DNS rebinding gives it others); by default any. */
   readonly hosts?: readonly string[];
-  /** The page, and the model for it. */
+  /** The page, and the model for it; by default neither. */
   readonly files?: ServedFiles;
   /** Ends the work on all requests when it aborts. */
   readonly stopping?: AbortSignal;
@@ -34,10 +35,11 @@ export interface AppOptions {
 /**
  * The HTTP interface of a model: OpenAI's completions, and the page. It uses no API of Node's.
  *
- * @throws NotCausalError for a model with `headNorm: "window"`.
+ * @throws NotCausalError for a model with `headNorm: "window"`; OptionError for a limit out of its range.
  */
-export function createApp(model: Model, options: AppOptions): Hono {
-  const { name, limits, token, stopping, files, onFault } = options;
+export function createApp(model: Model, options: AppOptions = {}): Hono {
+  const { name = "thunderbolt", token, stopping, files, onFault } = options;
+  const limits = parseLimits(options.limits ?? {});
   const works = new WorkInHand(limits.timeout);
   stopping?.addEventListener("abort", () => works.endAll());
   const scheduler = model.scheduler({ places: limits.sessions, waiting: limits.queue });

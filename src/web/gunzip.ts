@@ -1,3 +1,5 @@
+import { decodeBase64 } from "../engine/base64.ts";
+
 /** Unpacks what gzip has packed. @throws TypeError for what it has not. */
 export async function gunzip(packed: Blob): Promise<Uint8Array<ArrayBuffer>> {
   const stream = packed.stream().pipeThrough(new DecompressionStream("gzip"));
@@ -6,5 +8,5 @@ export async function gunzip(packed: Blob): Promise<Uint8Array<ArrayBuffer>> {
 
 /** The same for bytes in base64, as they stand in a script. */
 export function gunzipBase64(base64: string): Promise<Uint8Array<ArrayBuffer>> {
-  return gunzip(new Blob([Uint8Array.from(atob(base64), (character) => character.charCodeAt(0))]));
+  return gunzip(new Blob([decodeBase64(base64)]));
 }

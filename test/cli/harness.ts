@@ -7,7 +7,8 @@ import { fileURLToPath } from "node:url";
 import { afterAll, expect } from "vitest";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const cli = join(root, "dist", "cli.js");
+/** The built command. */
+export const cli = join(root, "dist", "cli.js");
 
 /** What a command left behind. */
 export interface Outcome {

@@ -1,59 +1,22 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { pathToFileURL } from "node:url";
 import { beforeAll, expect, test } from "vitest";
 import { expectRefusal, json, put, smallInputs, temporaryFolder, thunderbolt, works } from "./harness.ts";
+import { servingModel } from "./serving.ts";
 
 const folder = temporaryFolder();
 const inputs = smallInputs(folder);
 const run = join(folder, "stories");
-const cli = fileURLToPath(new URL("../../dist/cli.js", import.meta.url));
 
 beforeAll(async () => {
   await works([...inputs.train, "--steps", "2", "--out", run]);
 });
 
-interface Served {
-  readonly stdout: string;
-  readonly stderr: string;
-  readonly code: number | null;
-}
-
-/** Serves until `use` is done with what the command printed, and then sends it a signal. */
-async function serving(
-  args: readonly string[],
-  use: (line: string, child: ChildProcess) => Promise<void>,
-  signal: NodeJS.Signals = "SIGTERM",
-  env: Record<string, string> = {},
-): Promise<Served> {
-  const child = spawn(process.execPath, [cli, "serve", run, "--port", "0", ...args], {
-    env: { ...process.env, ...env },
-    stdio: ["ignore", "pipe", "pipe"],
-    timeout: 60_000,
-    killSignal: "SIGKILL",
-  });
-  let stdout = "";
-  let stderr = "";
-  child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
-    stderr += chunk;
-  });
-  const closed = new Promise<number | null>((resolve) => child.on("close", resolve));
-  const printed = new Promise<void>((resolve) => {
-    child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
-      stdout += chunk;
-      if (stdout.includes("\n")) resolve();
-    });
-  });
-  await Promise.race([printed, closed]);
-  try {
-    await use(stdout.trimEnd(), child);
-  } finally {
-    child.kill(signal);
-  }
-  return { code: await closed, stdout, stderr };
-}
+/** Serves the run. */
+const serving = (...rest: Tail<Parameters<typeof servingModel>>) => servingModel(run, ...rest);
+type Tail<T> = T extends [unknown, ...infer Rest] ? Rest : never;
 
 test("serve says where it listens, gives what generate gives, and ends with 0 when it is told to", async () => {
   const asked = ["--prompt", "The dog", "--max-tokens", "20", "--seed", "3"];

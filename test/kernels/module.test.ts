@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { moduleBytes } from "../../src/engine/module-bytes.ts";
 
 const targets = ["simd", "relaxed", "single"] as const;
 const texts = Object.fromEntries(
@@ -10,6 +11,11 @@ const texts = Object.fromEntries(
 describe.each(targets)("the module %s", (target) => {
   const text = texts[target];
   const lines = (pattern: RegExp): string[] => text.match(pattern) ?? [];
+
+  test("is what comes with the code, to the byte", () => {
+    const built = readFileSync(new URL(`../../wasm-build/${target}.wasm`, import.meta.url));
+    expect(Buffer.compare(moduleBytes(target), built)).toBe(0);
+  });
 
   test("has functions to judge", () => {
     expect(lines(/\(func \$/g).length).toBeGreaterThan(20);

@@ -48,6 +48,13 @@ describe.each(["portable.js", "web-worker.js"])("dist/%s", (entry) => {
   });
 });
 
+test("dist/server.js imports Hono, and nothing of Node", async () => {
+  const { metafile } = await bundle("server.js", { format: "esm", external: ["hono"] });
+  const [output] = Object.values(metafile.outputs);
+  for (const { path } of output.imports) expect(path).toMatch(/^hono(\/|$)/);
+  expect(Object.keys(metafile.inputs).filter((file) => !file.startsWith("dist/"))).toEqual([]);
+});
+
 describe("where there is the web and nothing of Node", () => {
   let code: string;
   let model: Uint8Array;

@@ -1,16 +1,18 @@
-// Packs the built package, installs it with npm into an empty folder, and asks every runtime for the same results:
+// Packs the built package, installs it with npm into an empty folder, and asks every runtime for the same results, and
+// for those of examples/:
 //   node test/runtimes/package.mjs
 // Node 20, 22 and 24, Deno, Bun and workerd come from npm; Chromium is used where it is installed (chromium.mjs).
 // Needs a built dist/ (npm run build).
 import { execFileSync, spawn } from "node:child_process";
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { build as bundle } from "esbuild";
 import { build as viteBuild } from "vite";
 import { findChromium, runPage } from "./chromium.mjs";
+import { asked, askServer, withServer } from "./example-servers.mjs";
 import { installRuntimes } from "./runtimes.mjs";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -56,7 +58,13 @@ for (const [name, [command, ...before]] of Object.entries(runtimes)) {
   }
 }
 
-compare("workerd", await askWorkerd(join(runtimesFolder, "node_modules/@cloudflare/workerd-linux-64/bin/workerd")));
+const workerd = join(runtimesFolder, "node_modules/@cloudflare/workerd-linux-64/bin/workerd");
+const edgeModules = [
+  '(name = "./model.thunderbolt", data = embed "model.thunderbolt")',
+  '(name = "./text.txt", text = embed "text.txt")',
+];
+await withWorkerd("results-edge.mjs", edgeModules, async (url) => compare("workerd", await (await fetch(url)).json()));
+await runExamples();
 
 const chromium = findChromium();
 if (chromium) {
@@ -82,8 +90,61 @@ process.exitCode = different === 0 ? 0 : 1;
 function compare(where, result) {
   const found = JSON.stringify(result);
   expected ??= found;
-  if (found !== expected) different++;
-  console.log(`${found === expected ? "same" : "DIFFERENT"}  ${where}  ${result.logits?.slice(0, 16)}`);
+  say(found === expected, `${where}  ${result.logits?.slice(0, 16)}`);
+}
+
+function say(same, where) {
+  if (!same) different++;
+  console.log(`${same ? "same" : "DIFFERENT"}  ${where}`);
+}
+
+/** What the examples say, beside what the package says here. */
+async function runExamples() {
+  const examples = join(folder, "examples");
+  cpSync(join(root, "examples"), examples, { recursive: true });
+  const { loadModel } = await import(pathToFileURL(join(folder, "node_modules/thunderbolt-lm/dist/index.js")).href);
+  const model = await loadModel(join(folder, "model.thunderbolt"));
+  const told = async (prompt, options) => {
+    let text = "";
+    for await (const piece of model.generate(prompt, options)) text += piece.text;
+    return text;
+  };
+
+  const story = await told("Once upon a time", { maxTokens: 200, temperature: 0.8, seed: 7 });
+  for (const [name, command] of Object.entries(runtimes)) {
+    const [program, ...before] = command;
+    const said = run(program, [...before, "node.mjs", "../model.thunderbolt"], { cwd: examples });
+    say(said.startsWith(`Once upon a time${story}\n`), `examples/node.mjs, ${name}`);
+  }
+
+  const completion = await told("The dog", { maxTokens: 40, seed: 3 });
+  const servers = [
+    ["Node 24", "hono/server.mjs", "/story", "/llm"],
+    ["Deno", "deno.ts", "/", ""],
+    ["Bun", "bun.ts", "/", ""],
+  ];
+  for (const [name, file, storyPath, appPath] of servers) {
+    await withServer([...runtimes[name], file, "../model.thunderbolt"], examples, async (url) => {
+      const answer = await askServer(url, storyPath, appPath);
+      const same = answer.completion.choices[0].text === completion && answer.story.startsWith("Once upon a time");
+      say(same, `examples/${file}, ${name}`);
+    });
+  }
+
+  const story5 = `The dog${await told("The dog", { maxTokens: 200, seed: 5 })}`;
+  const modules = ['(name = "./tinystories.thunderbolt", data = embed "model.thunderbolt")'];
+  await withWorkerd("examples/edge/worker.js", modules, async (url) => {
+    const stories = [1, 2, 3].map(async () => (await fetch(`${url}/?prompt=The+dog&seed=5`)).text());
+    const completions = [1, 2, 3].map(async () => {
+      const response = await fetch(`${url}/v1/completions`, { method: "POST", body: JSON.stringify(asked) });
+      return (await response.json()).choices[0].text;
+    });
+    const same =
+      (await Promise.all(stories)).every((text) => text === story5) &&
+      (await Promise.all(completions)).every((text) => text === completion);
+    say(same, "examples/edge, workerd");
+  });
+  model.dispose();
 }
 
 async function withEsbuild(site) {
@@ -98,11 +159,15 @@ async function withVite(site) {
   await viteBuild({ root: folder, configFile: false, logLevel: "silent", build: { outDir: site } });
 }
 
-/** What workerd answers with a bundle for it, in which the model, the text and the kernels are modules of their own. */
-async function askWorkerd(workerd) {
+/**
+ * Runs workerd with a bundle for it, in which the kernels and other modules are not, until `use` is done with it.
+ *
+ * @param use gets its address once it answers.
+ */
+async function withWorkerd(entry, modules, use) {
   await bundle({
     absWorkingDir: folder,
-    entryPoints: ["results-edge.mjs"],
+    entryPoints: [entry],
     outfile: join(folder, "edge.mjs"),
     bundle: true,
     format: "esm",
@@ -121,22 +186,23 @@ const main :Workerd.Worker = (
   modules = [
     (name = "edge.mjs", esModule = embed "edge.mjs"),
     (name = "thunderbolt-lm/single.wasm", wasm = embed "node_modules/thunderbolt-lm/dist/single.wasm"),
-    (name = "./model.thunderbolt", data = embed "model.thunderbolt"),
-    (name = "./text.txt", text = embed "text.txt"),
+    ${modules.join(",\n    ")},
   ],
   compatibilityDate = "2025-01-01",
 );
 `,
   );
   const server = spawn(workerd, ["serve", "workerd.capnp"], { cwd: folder, stdio: ["ignore", "inherit", "inherit"] });
+  const ended = new Promise((resolve) => server.once("exit", resolve));
   try {
-    for (let i = 0; i < 50; i++) {
+    const url = `http://localhost:${port}`;
+    for (let i = 0; !(await fetch(url, { method: "HEAD" }).catch(() => undefined)); i++) {
+      if (i === 50) throw new Error("workerd does not answer");
       await wait(200);
-      const response = await fetch(`http://localhost:${port}`).catch(() => undefined);
-      if (response) return await response.json();
     }
-    throw new Error("workerd does not answer");
+    await use(url);
   } finally {
-    server.kill();
+    server.kill("SIGKILL");
+    await ended;
   }
 }

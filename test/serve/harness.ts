@@ -1,21 +1,19 @@
 import { afterAll } from "vitest";
 import type { Model } from "../../src/inference/model.ts";
 import { type AppOptions, createApp } from "../../src/serve/app.ts";
-import { type Limits, parseLimits } from "../../src/serve/limits.ts";
 import { type ConnectionLimits, type Listener, listen } from "../../src/serve/node/listen.ts";
 
 /** How a server of a test differs from the usual one. */
-export interface ServerOptions extends Partial<Omit<AppOptions, "limits">> {
-  readonly limits?: Partial<Limits>;
+export interface ServerOptions extends AppOptions {
   readonly connection?: Partial<ConnectionLimits>;
 }
 
 /** A server on a free port, which is closed after the tests of a file. What should not happen fails the test run. */
-export async function serve(model: Model, { limits, connection, ...options }: ServerOptions = {}): Promise<Listener> {
+export async function serve(model: Model, { connection, ...options }: ServerOptions = {}): Promise<Listener> {
   const onFault = (error: unknown) => {
     throw error;
   };
-  const app = createApp(model, { name: "stories", onFault, ...options, limits: parseLimits(limits ?? {}) });
+  const app = createApp(model, { name: "stories", onFault, ...options });
   const server = await listen(app, "127.0.0.1", 0, connection);
   afterAll(() => server.close(0, () => {}));
   return server;
