@@ -1,5 +1,6 @@
 /** A file that a server gives out. */
 export interface ServedFile {
+  /** What is sent. */
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** Its media type. */
   readonly type: string;
