@@ -2,6 +2,7 @@
 // them the kernels' modules, for hosts that must be given them.
 import { copyFile, readFile, rm, writeFile } from "node:fs/promises";
 import { build } from "esbuild";
+import { licencesOf } from "./licences.mjs";
 
 const { dependencies, optionalDependencies } = JSON.parse(await readFile("package.json", "utf8"));
 
@@ -45,14 +46,7 @@ for (const module of ["simd", "relaxed", "single"]) await copyFile(`wasm-build/$
 await copyFile("src/kernels-module.d.ts", "dist/kernels-module.d.ts");
 await writeFile("dist/web-worker.d.ts", "export {};\n");
 
-// what the bundles have taken in keeps its licence
-const licences = await Promise.all(
-  [
-    "@huggingface/hub/LICENSE",
-    "@huggingface/tokenizers/LICENSE",
-    "tinyqueue/LICENSE",
-    "assemblyscript/LICENSE",
-    "assemblyscript/NOTICE",
-  ].map(async (file) => `${file}\n\n${await readFile(`node_modules/${file}`, "utf8")}`),
+await writeFile(
+  "dist/licences.txt",
+  await licencesOf("@huggingface/hub", "@huggingface/tokenizers", "tinyqueue", "assemblyscript"),
 );
-await writeFile("dist/licences.txt", licences.join("\n\n"));

@@ -4,6 +4,7 @@ import { copyFile, open, readdir, readFile, rm, writeFile } from "node:fs/promis
 import { basename } from "node:path";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
+import { licencesOf } from "./licences.mjs";
 
 const out = "dist/web";
 /** Bytes of the stories that the page trains on; they end with a whole one. */
@@ -68,21 +69,11 @@ await build({
 });
 
 // what is not loaded with the page
-await writeFile(`${out}/licences.txt`, await licences());
+await writeFile(
+  `${out}/licences.txt`,
+  await licencesOf("@huggingface/tokenizers", "assemblyscript", "tinyqueue", "uplot"),
+);
 await writeFile(`${out}/stories.txt.gz`, gzipSync(await sampleStories(), { level: 9 }));
-
-/** Of what is bundled. */
-async function licences() {
-  const files = [
-    "@huggingface/tokenizers/LICENSE",
-    "assemblyscript/LICENSE",
-    "assemblyscript/NOTICE",
-    "tinyqueue/LICENSE",
-    "uplot/LICENSE",
-  ];
-  const texts = await Promise.all(files.map((file) => readFile(`node_modules/${file}`, "utf8")));
-  return texts.map((text, i) => `${files[i]}\n\n${text}`).join("\n\n");
-}
 
 async function sampleStories() {
   const file = await open("data/tinystories.txt");
