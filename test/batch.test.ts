@@ -6,7 +6,7 @@ import { OptionError } from "../src/engine/errors.ts";
 import { createMemory, instantiateKernels } from "../src/engine/instance.ts";
 import { planModel } from "../src/engine/model-plan.ts";
 import { compileKernels } from "../src/engine/module.ts";
-import { BATCH, stateCount } from "../src/engine/workspace-plan.ts";
+import { LOGIT_ROWS, stateCount } from "../src/engine/workspace-plan.ts";
 import { Session } from "../src/inference/session.ts";
 import { oddConfig, randomRunner } from "./model.ts";
 
@@ -24,7 +24,7 @@ const cases = Object.entries(shapes).flatMap(([name, config]) =>
 describe.each(cases)("a batch, $config.activations activations, $name", ({ config }) => {
   const runner = randomRunner(config);
   const token = fc.nat(config.vocabSize - 1);
-  const texts = fc.array(fc.array(token, { minLength: 1, maxLength: 12 }), { minLength: 1, maxLength: BATCH + 9 });
+  const texts = fc.array(fc.array(token, { minLength: 1, maxLength: 12 }), { minLength: 1, maxLength: LOGIT_ROWS + 9 });
 
   function alone(ids: readonly number[]): Session {
     const session = new Session(runner);
@@ -62,7 +62,7 @@ describe.each(cases)("a batch, $config.activations activations, $name", ({ confi
   });
 
   test("of any size gives the same bits", () => {
-    for (let S = 1; S <= BATCH + 1; S++) {
+    for (let S = 1; S <= LOGIT_ROWS + 1; S++) {
       const sessions = Array.from({ length: S }, (_, s) => alone([s % config.vocabSize]));
       const ids = sessions.map((_, s) => (7 * s + S) % config.vocabSize);
       Session.appendEach(sessions, ids);

@@ -6,17 +6,11 @@ import { parameterTable } from "../src/engine/parameters.ts";
 import { readCheckpoint } from "../src/formats/checkpoint.ts";
 import { type ImportOptions, importModel } from "../src/formats/import-model.ts";
 import { floatTensor } from "../src/formats/model-file.ts";
-import {
-  float32Values,
-  integerValues,
-  readSafetensors,
-  type TensorView,
-  writeSafetensors,
-} from "../src/formats/safetensors.ts";
+import { float32Values, readSafetensors, type TensorView, writeSafetensors } from "../src/formats/safetensors.ts";
 import { writeStateDict } from "../src/formats/state-dict.ts";
 import { placeModel } from "../src/inference/placed-model.ts";
 import { Runner } from "../src/inference/runner.ts";
-import { largestDifference } from "./fixtures.ts";
+import { integerValues, largestDifference } from "./fixtures.ts";
 import { uniforms } from "./kernels/harness.ts";
 import { oddConfig, randomValues } from "./model.ts";
 import { mutate } from "./mutate.ts";
@@ -51,7 +45,7 @@ function safetensors(tensors: Iterable<readonly [string, TensorView]>): Uint8Arr
 }
 
 describe("a checkpoint that PyTorch wrote", () => {
-  const ids = integerValues(expectedTensor("ids"), "ids");
+  const ids = integerValues(expectedTensor("ids"));
 
   test.each([
     ["bare", "window"],

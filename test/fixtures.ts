@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { type ModelConfig, parseConfig } from "../src/engine/config.ts";
 import type { Values } from "../src/formats/parameter-values.ts";
-import { float32Values, integerValues, readSafetensors, type TensorView } from "../src/formats/safetensors.ts";
+import { float32Values, readSafetensors, type TensorView } from "../src/formats/safetensors.ts";
 
 const folder = process.env.THUNDERBOLT_FIXTURES ?? new URL("fixtures", import.meta.url).pathname;
 
@@ -45,7 +45,7 @@ export class Fixture {
   }
 
   integers(name: string): Int32Array {
-    return integerValues(this.#view(name), name);
+    return integerValues(this.#view(name));
   }
 
   /** A list in the metadata, for example the `names` of the mid files. */
@@ -77,6 +77,14 @@ export class Fixture {
 export const fixtures = readdirSync(folder)
   .filter((file) => file.endsWith(".safetensors"))
   .map((file) => new Fixture(file.replace(/\.safetensors$/, "")));
+
+/** The elements of a tensor of whole numbers, of which the golden files hold two types. */
+export function integerValues({ dtype, bytes }: TensorView): Int32Array {
+  const { buffer } = Uint8Array.from(bytes); // aligned
+  if (dtype === "I64") return Int32Array.from(new BigInt64Array(buffer), Number);
+  if (dtype === "I8") return Int32Array.from(new Int8Array(buffer));
+  throw new Error(`a tensor of ${dtype}; expected I64 or I8`);
+}
 
 /** The largest |a - b|. */
 export function largestDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {

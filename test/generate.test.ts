@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { NotCausalError, OptionError } from "../src/engine/errors.ts";
-import { BATCH } from "../src/engine/workspace-plan.ts";
+import { LOGIT_ROWS } from "../src/engine/workspace-plan.ts";
 import type { Piece } from "../src/inference/continuation.ts";
 import type { BatchOptions } from "../src/inference/generate-batch.ts";
 import type { Model } from "../src/inference/model.ts";
@@ -45,7 +45,7 @@ describe.each(["float32", "int8"] as const)("generateBatch on %s activations", (
   });
 
   test("takes more texts than go through the model at once; they end in every way", async () => {
-    const options = { count: 2 * BATCH + 3, maxTokens: 60, stop: "e", seed: 9 };
+    const options = { count: 2 * LOGIT_ROWS + 3, maxTokens: 60, stop: "e", seed: 9 };
     const texts = await collectBatch(model, ["Once"], options);
     expect(texts).toHaveLength(options.count);
     expect(new Set(texts.map(({ finishReason }) => finishReason))).toEqual(new Set(["eos", "stop", "length"]));

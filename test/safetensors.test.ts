@@ -5,29 +5,29 @@ import { describe, expect, test } from "vitest";
 import { FormatError } from "../src/engine/errors.ts";
 import {
   type DType,
+  elementBytes,
   float32Values,
-  integerValues,
   readSafetensors,
   type TensorView,
   writeSafetensors,
 } from "../src/formats/safetensors.ts";
 
 const fixtures = process.env.THUNDERBOLT_FIXTURES ?? fileURLToPath(new URL("./fixtures", import.meta.url));
-const elementBytes: Record<DType, number> = {
-  F64: 8,
-  F32: 4,
-  F16: 2,
-  BF16: 2,
-  I64: 8,
-  I32: 4,
-  I16: 2,
-  I8: 1,
-  U64: 8,
-  U32: 4,
-  U16: 2,
-  U8: 1,
-  BOOL: 1,
-};
+const dtypes: readonly DType[] = [
+  "F64",
+  "F32",
+  "F16",
+  "BF16",
+  "I64",
+  "I32",
+  "I16",
+  "I8",
+  "U64",
+  "U32",
+  "U16",
+  "U8",
+  "BOOL",
+];
 
 function join(chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const file = new Uint8Array(chunks.reduce((total, chunk) => total + chunk.length, 0));
@@ -56,13 +56,13 @@ function view(dtype: DType, values: ArrayLike<number> | ArrayLike<bigint>, bytes
 
 const tensor = fc
   .record({
-    dtype: fc.constantFrom(...(Object.keys(elementBytes) as DType[])),
+    dtype: fc.constantFrom(...dtypes),
     shape: fc.array(fc.integer({ min: 0, max: 4 }), { maxLength: 3 }),
     fill: fc.integer({ min: 0, max: 255 }),
   })
   .map(({ dtype, shape, fill }): TensorView => {
     const elements = shape.reduce((product, size) => product * size, 1);
-    return { dtype, shape, bytes: new Uint8Array(elements * elementBytes[dtype]).fill(fill) };
+    return { dtype, shape, bytes: new Uint8Array(elements * elementBytes(dtype)).fill(fill) };
   });
 const text = fc.string({ unit: "grapheme", maxLength: 12 });
 const name = fc.oneof(text, fc.constantFrom("__proto__", "constructor", "data_offsets", '"data_offsets":[', "0", ""));
@@ -124,9 +124,6 @@ describe("safetensors", () => {
     const logits = tensors.get("logits");
     if (!logits) throw new Error("fixture without logits");
     expect(float32Values(logits, "logits").every(Number.isFinite)).toBe(true);
-    const ids = tensors.get("input_ids");
-    if (!ids) throw new Error("fixture without input_ids");
-    expect(integerValues(ids, "input_ids").every((id) => id >= 0)).toBe(true);
   });
 });
 
@@ -246,25 +243,8 @@ describe("values of a tensor", () => {
     }
   });
 
-  test("integers", () => {
-    const wide = BigInt64Array.of(-(2n ** 31n), -1n, 2n ** 31n - 1n);
-    expect([...integerValues(view("I64", wide, wide.buffer), "w")]).toEqual([-(2 ** 31), -1, 2 ** 31 - 1]);
-    for (const [dtype, values] of [
-      ["I32", Int32Array.of(-(2 ** 31), 2 ** 31 - 1)],
-      ["I16", Int16Array.of(-32768, 32767)],
-      ["U16", Uint16Array.of(0, 65535)],
-      ["I8", Int8Array.of(-128, 127)],
-      ["U8", Uint8Array.of(0, 255)],
-    ] as const) {
-      expect([...integerValues(view(dtype, values, values.buffer), "w")]).toEqual([...values]);
-    }
-  });
-
   test("refuses what it cannot hold", () => {
-    const wide = BigInt64Array.of(0n, 2n ** 31n);
-    expect(() => integerValues(view("I64", wide, wide.buffer), "w")).toThrow(/"w" has element 1 = 2147483648/);
     const bytes = new Uint8Array(4);
-    expect(() => integerValues(view("F32", [0], bytes.buffer), "w")).toThrow(FormatError);
     expect(() => float32Values(view("I8", bytes, bytes.buffer), "w")).toThrow(/"w" is of I8/);
   });
 });

@@ -3,6 +3,8 @@
 //   kernels.ts                   the types of the exports of the modules that ship, as an interface
 //   embedded.ts                  the module `simd` as base64, so that no host has to find a file, and what makes the others of it
 //   layout.ts                    the field names of the records in assembly/model/layout.ts
+//
+// With --debug it makes only debug.wasm, with names and no optimisation, and its source map; where.mjs reads both.
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import asc from "assemblyscript/asc";
@@ -22,16 +24,14 @@ const modules = {
 
 process.chdir(fileURLToPath(root));
 
+if (process.argv.includes("--debug")) {
+  await compile("assembly/index.ts", "debug", "wasm-build/debug");
+  process.exit();
+}
+
 for (const [name, [entry, target]] of Object.entries(modules)) {
   const out = `wasm-build/${name}`;
-  const { error, stderr } = await asc.main([
-    entry,
-    ...["--target", target, "--outFile", `${out}.wasm`, "--textFile", `${out}.wat`, "--bindings", "raw"],
-  ]);
-  if (error) {
-    console.error(stderr.toString());
-    process.exit(1);
-  }
+  await compile(entry, target, out, "--textFile", `${out}.wat`, "--bindings", "raw");
   await rm(`${out}.js`); // the bindings' loader; the engine instantiates by itself and wants only the types
 }
 
@@ -63,3 +63,10 @@ const records = [...layout.matchAll(/export class (\w+) \{([^}]*)\}/g)].map(([, 
   return `export const ${name} = [\n  ${fields.join(",\n  ")},\n] as const;\n`;
 });
 await writeFile("wasm-build/layout.ts", records.join("\n"));
+
+async function compile(entry, target, out, ...more) {
+  const { error, stderr } = await asc.main([entry, "--target", target, "--outFile", `${out}.wasm`, ...more]);
+  if (!error) return;
+  console.error(stderr.toString());
+  process.exit(1);
+}

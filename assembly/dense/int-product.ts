@@ -1,4 +1,4 @@
-import { loadLanes, storeLanes } from "../numeric/lanes";
+import { loadLanes, putLanes, storeLanes } from "../numeric/lanes";
 import { storeColumns } from "../numeric/transpose";
 
 /**
@@ -121,9 +121,8 @@ function multiply(sums: usize, a: usize, rowA: usize, b: usize, pairs: usize): v
 function putRow(to: usize, scale: usize, sums: usize, columns: i32, add: bool): void {
   const factor = v128.load32_splat(scale);
   for (let n: i32 = 0; n < 16 && n < columns; n += 4) {
-    const at = to + (n << 2);
     const value = f32x4.mul(factor, f32x4.convert_i32x4_s(v128.load(sums + (n << 2))));
-    storeLanes(at, add ? f32x4.add(loadLanes(at, columns - n), value) : value, columns - n);
+    putLanes(to + (n << 2), value, columns - n, add);
   }
 }
 

@@ -1,4 +1,4 @@
-import { loadLanes, storeLanes } from "../numeric/lanes";
+import { putLanes } from "../numeric/lanes";
 import { PANEL_COLUMNS, PANEL_ROWS, packRows, rowPanelBytes } from "./panels";
 
 /**
@@ -161,9 +161,4 @@ function putBlock(c: usize, strideC: usize, edge: usize, rows: u32, columns: u32
     c += strideC;
     edge += PANEL_COLUMNS * 4;
   }
-}
-
-@inline
-function putLanes(to: usize, lanes: v128, left: i32, add: bool): void {
-  storeLanes(to, add ? f32x4.add(loadLanes(to, left), lanes) : lanes, left);
 }

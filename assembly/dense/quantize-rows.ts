@@ -1,4 +1,4 @@
-import { loadLanes } from "../numeric/lanes";
+import { loadLanes, maxLanes } from "../numeric/lanes";
 
 /** The largest size of a quantised number. */
 const ROW_MAX: f32 = 127;
@@ -44,10 +44,7 @@ function whole(x: usize, factor: v128, left: i32): v128 {
 function largest(row: usize, width: u32): f32 {
   let top = f32x4.splat(0);
   for (let c: u32 = 0; c < width; c += 4) top = f32x4.max(top, f32x4.abs(loadLanes(row + (<usize>c << 2), width - c)));
-  return max<f32>(
-    max<f32>(f32x4.extract_lane(top, 0), f32x4.extract_lane(top, 1)),
-    max<f32>(f32x4.extract_lane(top, 2), f32x4.extract_lane(top, 3)),
-  );
+  return maxLanes(top);
 }
 
 /** x[r][c] = scales[r] * q[r][c] for one row: what a quantised row stands for. q readable as a whole row. */

@@ -1,8 +1,9 @@
 import { intProduct, intProductScratchBytes } from "../dense/int-product";
 import { rowStride } from "../dense/quantize-rows";
 import { exp } from "../numeric/exp";
-import { loadLanes } from "../numeric/lanes";
+import { loadLanes, maxLanes } from "../numeric/lanes";
 import { logitsTile, logitsTileScratchBytes } from "./logits";
+import { GRADIENT_MAX, SMALLEST_GRADIENT } from "./loss";
 
 /**
  * The gradient to rows of the embedding as the head's matrix, over one sequence:
@@ -16,9 +17,6 @@ import { logitsTile, logitsTileScratchBytes } from "./logits";
 /** Entries and tokens of a tile. */
 const TILE_ROWS: u32 = 64;
 const TILE_TOKENS: u32 = 256;
-
-const LOGIT_MAX: f32 = 32767;
-const SMALLEST: f32 = 1e-30;
 
 /** Bytes of scratch that {@link headWeightGradient} needs. */
 export function headGradientScratchBytes(D: u32): usize {
@@ -83,16 +81,13 @@ function probabilities(row: usize, tokenScales: usize, tops: usize, inverses: us
 function quantizeRow(q: usize, row: usize, tokens: u32): f32 {
   let top = f32x4.splat(0);
   for (let t: u32 = 0; t < tokens; t += 4) top = f32x4.max(top, f32x4.abs(v128.load(row + (<usize>t << 2))));
-  const size = max<f32>(
-    max<f32>(f32x4.extract_lane(top, 0), f32x4.extract_lane(top, 1)),
-    max<f32>(f32x4.extract_lane(top, 2), f32x4.extract_lane(top, 3)),
-  );
-  const factor = f32x4.splat(size < SMALLEST ? 0 : LOGIT_MAX / size);
+  const size = maxLanes(top);
+  const factor = f32x4.splat(size < SMALLEST_GRADIENT ? 0 : GRADIENT_MAX / size);
   for (let t: u32 = 0; t < tokens; t += 8) {
     const at = row + (<usize>t << 2);
     const low = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(at), factor)));
     const high = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(at, 16), factor)));
     v128.store(q + (<usize>t << 1), i16x8.narrow_i32x4_s(low, high));
   }
-  return size < SMALLEST ? 0 : size / LOGIT_MAX;
+  return size < SMALLEST_GRADIENT ? 0 : size / GRADIENT_MAX;
 }

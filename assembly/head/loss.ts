@@ -14,9 +14,9 @@ import { logitsTile, logitsTileScratchBytes, TILE_TOKENS } from "./logits";
  */
 
 /** The largest size of a quantised gradient to a logit. */
-const LOGIT_MAX: f32 = 32767;
+export const GRADIENT_MAX: f32 = 32767;
 /** A gradient smaller than this all over counts as 0. */
-const SMALLEST: f32 = 1e-30;
+export const SMALLEST_GRADIENT: f32 = 1e-30;
 /** Adding it to a number below 2^22 rounds that to a whole number, half to even, found in the low bits. */
 const ROUNDER: f32 = 12582912;
 const ROUNDER_BITS: i32 = 0x4b400000;
@@ -69,7 +69,7 @@ export function headLossBackward(
       // e^logit - the sum of all: p - 1, before the division that the factor makes
       const e = load<f32>(tile + (((target * TILE_TOKENS) + t) << 2)) - <f32>1 / load<f32>(inverses + (<usize>(first + t) << 2));
       const whole = nearest<f32>(e * load<f32>(scales + (target << 2)) * factor);
-      store<i16>(dLogits + ((<usize>t * gradients + target) << 1), <i16>max<f32>(-LOGIT_MAX, min<f32>(LOGIT_MAX, whole)));
+      store<i16>(dLogits + ((<usize>t * gradients + target) << 1), <i16>max<f32>(-GRADIENT_MAX, min<f32>(GRADIENT_MAX, whole)));
     }
     const to = dHidden + ((<usize>first * D) << 2);
     intProduct(to, D, dLogits, gradients, rowScales, codes, rowStride(D), false, tokens, D, V, false, rest);
@@ -127,7 +127,7 @@ function softmaxOfEight(
   putToken(7, present, f64x2.extract_lane(sum3, 1), tile, scales, nats, inverses, targets, factors, rowScales, weight);
 }
 
-// `factors` holds the largest e^.. * es of each token, and then what that becomes LOGIT_MAX with
+// `factors` holds the largest e^.. * es of each token, and then what that becomes GRADIENT_MAX with
 function putToken(
   t: usize, present: i32, sum: f64, tile: usize, scales: usize, nats: usize, inverses: usize, targets: usize,
   factors: usize, rowScales: usize, weight: f32,
@@ -143,8 +143,8 @@ function putToken(
   store<f64>(nats + (t << 3), load<f64>(nats + (t << 3)) + log(sum));
   const ofTarget = (<f32>1 / inverse - load<f32>(tile + ((target * TILE_TOKENS) << 2) + at)) * load<f32>(scales + (target << 2));
   const most = max<f32>(load<f32>(factors + at), ofTarget);
-  store<f32>(factors + at, most < SMALLEST ? 0 : LOGIT_MAX / most);
-  store<f32>(rowScales + at, most < SMALLEST ? 0 : (most / LOGIT_MAX) * inverse * weight);
+  store<f32>(factors + at, most < SMALLEST_GRADIENT ? 0 : GRADIENT_MAX / most);
+  store<f32>(rowScales + at, most < SMALLEST_GRADIENT ? 0 : (most / GRADIENT_MAX) * inverse * weight);
 }
 
 // dLogits[t][v] = round(tile[v][t] * es[v] * factors[t]) for eight tokens, whose rows are `stride` int16 apart; from V to

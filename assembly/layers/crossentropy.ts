@@ -1,5 +1,5 @@
 import { exp } from "../numeric/exp";
-import { loadLanes, maskLanes, storeLanes } from "../numeric/lanes";
+import { loadLanes, maskLanes, maxLanes, storeLanes } from "../numeric/lanes";
 import { log } from "../numeric/log";
 
 /**
@@ -80,10 +80,7 @@ function rowMax(row: usize, count: u32): f32 {
   let top = v128.load32_splat(row);
   for (let c: u32 = 0; c + 4 <= count; c += 4) top = f32x4.max(top, v128.load(row + (c << 2)));
   for (let c = count & ~3; c < count; c++) top = f32x4.max(top, v128.load32_splat(row + (c << 2)));
-  return max<f32>(
-    max<f32>(f32x4.extract_lane(top, 0), f32x4.extract_lane(top, 1)),
-    max<f32>(f32x4.extract_lane(top, 2), f32x4.extract_lane(top, 3)),
-  );
+  return maxLanes(top);
 }
 
 // sums of a vocabulary are taken in float64: thousands of addends, and the score is read to the last digit

@@ -4,7 +4,7 @@ import { add, at, put } from "./at";
  * clamp(round_half_even(weight / scale), -1, 1) (MODEL.md, BitLinear). Weight and scale are float32 and so is their
  * quotient, as in the release: rounding it once more, to float64, would move a few weights across the halves.
  */
-export function naiveQuantise(weight: f64, scale: f64): f64 {
+function naiveQuantise(weight: f64, scale: f64): f64 {
   return max<f64>(-1, min<f64>(1, nearest<f64>(<f64>(<f32>weight / <f32>scale))));
 }
 

@@ -13,10 +13,25 @@ export function storeLanes(ptr: usize, lanes: v128, left: i32): void {
   else storePartial(ptr, lanes, left);
 }
 
+/** The same, or adds the lanes to what is there. */
+@inline
+export function putLanes(ptr: usize, lanes: v128, left: i32, add: bool): void {
+  storeLanes(ptr, add ? f32x4.add(loadLanes(ptr, left), lanes) : lanes, left);
+}
+
 /** `lanes` with those past the end of the row set to 0, for sums of what is not 0 there by itself. */
 @inline
 export function maskLanes(lanes: v128, left: i32): v128 {
   return left >= 4 ? lanes : v128.and(lanes, i32x4.lt_s(i32x4(0, 1, 2, 3), i32x4.splat(left)));
+}
+
+/** The largest of the four. */
+@inline
+export function maxLanes(lanes: v128): f32 {
+  return max<f32>(
+    max<f32>(f32x4.extract_lane(lanes, 0), f32x4.extract_lane(lanes, 1)),
+    max<f32>(f32x4.extract_lane(lanes, 2), f32x4.extract_lane(lanes, 3)),
+  );
 }
 
 /** (l0 + l2) + (l1 + l3): one fixed order, so that a sum is the same wherever it is taken. */

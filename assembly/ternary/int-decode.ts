@@ -1,4 +1,4 @@
-import { loadLanes, storeLanes } from "../numeric/lanes";
+import { putLanes } from "../numeric/lanes";
 import { scaleOf } from "./scatter";
 
 /**
@@ -125,10 +125,9 @@ function put(
 ): void {
   if (n >= outputs) return;
   const left: i32 = outputs - n;
-  const to = y + (<usize>n << 2);
   const scale = scalesOf(scales, outputsPerScale, n, outputs);
   const value = f32x4.mul(f32x4.mul(scale, f32x4.convert_i32x4_s(totals)), f32x4.splat(tokenScale));
-  storeLanes(to, accumulate ? f32x4.add(loadLanes(to, left), value) : value, left);
+  putLanes(y + (<usize>n << 2), value, left, accumulate);
 }
 
 // the scales of four outputs; one division where they share it, as nearly always

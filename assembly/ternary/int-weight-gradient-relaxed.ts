@@ -1,4 +1,4 @@
-import { loadLanes, storeLanes } from "../numeric/lanes";
+import { putLanes } from "../numeric/lanes";
 import { interleaveHigh, interleaveLow, joinHigh, joinLow, storeColumns } from "../numeric/transpose";
 
 /**
@@ -149,9 +149,8 @@ function dot(x: v128, u: v128): v128 {
 function putRow(to: usize, scale: usize, sums: usize, excess: usize, columns: i32, add: bool): void {
   const factor = v128.load32_splat(scale);
   for (let n: i32 = 0; n < <i32>PANEL_COLUMNS && n < columns; n += 4) {
-    const at = to + (n << 2);
     const sum = i32x4.sub(v128.load(sums + (n << 2)), v128.load(excess + (n << 2)));
     const value = f32x4.mul(factor, f32x4.convert_i32x4_s(sum));
-    storeLanes(at, add ? f32x4.add(loadLanes(at, columns - n), value) : value, columns - n);
+    putLanes(to + (n << 2), value, columns - n, add);
   }
 }

@@ -1,4 +1,4 @@
-import { loadLanes, storeLanes } from "../numeric/lanes";
+import { putLanes } from "../numeric/lanes";
 import { interleaveHigh, interleaveLow, joinHigh, joinLow } from "../numeric/transpose";
 
 /**
@@ -47,5 +47,5 @@ export function scaleOf(scales: usize, outputsPerScale: u32, n: u32, outputs: u3
 @inline
 function put<T>(to: usize, lanes: v128, token: usize, left: i32, accumulate: bool): void {
   const value = isFloat<T>() ? lanes : f32x4.mul(lanes, v128.load32_splat(token));
-  storeLanes(to, accumulate ? f32x4.add(loadLanes(to, left), value) : value, left);
+  putLanes(to, value, left, accumulate);
 }

@@ -5,7 +5,7 @@ import { namingLater } from "../engine/naming.ts";
 import { openModel } from "../run/open-model.ts";
 import { readText } from "../run/read-text.ts";
 import { kernelsAsked, kernelsOption, workersOption } from "./options.ts";
-import { count, Progress, printResult } from "./output.ts";
+import { count, Progress, printResult, timedShower } from "./output.ts";
 
 interface Flags {
   readonly data: string;
@@ -44,10 +44,9 @@ export function evalCommand(): Command {
         kernels: kernelsAsked(flags.kernels),
         workers: flags.workers ?? availableParallelism(),
       });
-      const progress = new Progress();
+      using progress = new Progress();
       const started = performance.now();
-      const onProgress = (done: number, all: number) =>
-        progress.show(`${count(done)} of ${count(all)} tokens`, done / all);
+      const onProgress = timedShower(progress, "scoring", "tokens");
       const score = await namingLater(flags.data, () => model.evaluate(text, { mode, asReleased, onProgress }));
       progress.done();
       const result = { ...score, tokensPerSecond: (score.tokens / (performance.now() - started)) * 1000 };

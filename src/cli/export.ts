@@ -6,6 +6,7 @@ import { countParameters } from "../engine/parameters.ts";
 import { writeStateDict } from "../formats/state-dict.ts";
 import { readModelFile } from "../inference/open-file.ts";
 import { readModelBytes } from "../run/open-model.ts";
+import { checkOutFile } from "../run/out-file.ts";
 import { writeWhole } from "../run/write-file.ts";
 import { count, printResult } from "./output.ts";
 
@@ -21,6 +22,7 @@ export function exportCommand(): Command {
       '\nExample:\n  $ thunderbolt export runs/a -o weights.safetensors\n  >>> model.load_state_dict(safetensors.torch.load_file("weights.safetensors"))',
     )
     .action((path: string, flags: { output: string; json?: boolean }) => {
+      checkOutFile(flags.output);
       const { file, bytes } = readModelBytes(path);
       const { config, source } = readModelFile(bytes, file);
       if (source.kind === "packed") {

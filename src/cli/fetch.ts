@@ -2,7 +2,7 @@ import { Command } from "commander";
 import { fetchFiles } from "../fetch/fetch.ts";
 import type { Fetchable, FetchProgress } from "../fetch/fetch-options.ts";
 import { interruptSignal } from "./interrupt.ts";
-import { bytesShower, count, duration, Progress, printResult } from "./output.ts";
+import { count, duration, Progress, printResult, timedShower } from "./output.ts";
 
 interface Flags {
   readonly out?: string;
@@ -38,10 +38,11 @@ Examples:
   $ thunderbolt import flashlm-v5/best.pt --tokenizer flashlm-v5/tokenizer.json --out runs/released`,
     )
     .action(async (what: Fetchable, { json, ...flags }: Flags) => {
-      const progress = new Progress();
+      using progress = new Progress();
       const signal = interruptSignal("stopping");
       const onProgress = shower(progress);
-      const result = await fetchFiles({ ...flags, what, signal, onProgress }).finally(() => progress.done());
+      const result = await fetchFiles({ ...flags, what, signal, onProgress });
+      progress.done();
       printResult(json, result, () =>
         [`${count(result.bytes)} bytes, as the hub lists them:`, ...result.files].join("\n"),
       );
@@ -50,8 +51,7 @@ Examples:
 
 function shower(progress: Progress): (event: FetchProgress) => void {
   let work = "";
-  let show = bytesShower(progress, work);
-  let last = 0;
+  let show = timedShower(progress, work);
   return (event) => {
     switch (event.kind) {
       case "found":
@@ -62,10 +62,9 @@ function shower(progress: Progress): (event: FetchProgress) => void {
         break;
       case "working": {
         const now = `${event.work} ${event.file}`;
-        // bytes that were there before, or had to be fetched again, say nothing of the speed
-        if (now !== work || event.done < last) show = bytesShower(progress, now, event.done);
+        // bytes that were there before say nothing of the speed
+        if (now !== work) show = timedShower(progress, now, "MB", event.done);
         work = now;
-        last = event.done;
         show(event.done, event.all);
       }
     }

@@ -38,6 +38,11 @@ const program = new Command("thunderbolt")
   .addHelpText(
     "after",
     `
+First steps:
+  $ thunderbolt train stories.txt --out runs/a --minutes 10
+  $ thunderbolt generate runs/a --prompt "Once upon a time"
+  $ thunderbolt serve runs/a
+
 Environment:
   THUNDERBOLT_KERNELS=<set>    simd, relaxed or single: what --kernels is without the flag
   THUNDERBOLT_TOKEN=<token>    the token that serve asks clients for: what --token is without the flag

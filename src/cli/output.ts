@@ -16,14 +16,16 @@ export function duration(seconds: number): string {
   return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
 }
 
+/** Characters of a bar at most, and the fewest that show anything. */
 const BAR = 24;
+const SHORTEST_BAR = 4;
 
 /**
  * Tells how long work goes: a bar that moves on a terminal, a plain line every few seconds elsewhere. On stderr, so
  * that results can be piped.
  */
 export class Progress {
-  readonly #terminal = process.stderr.isTTY === true;
+  readonly #terminal = process.stderr.isTTY === true && process.env.TERM !== "dumb";
   readonly #everyMs: number;
   #last = Number.NEGATIVE_INFINITY;
   #open = false;
@@ -42,9 +44,7 @@ export class Progress {
       process.stderr.write(`${text}\n`);
       return;
     }
-    const full = Math.round((fraction ?? 0) * BAR);
-    const bar = fraction === undefined ? "" : `${"█".repeat(full)}${"░".repeat(BAR - full)} `;
-    process.stderr.write(`\r\x1b[K${bar}${text}`);
+    process.stderr.write(`\r\x1b[K${moving(text, fraction, process.stderr.columns || 80)}`);
     this.#open = true;
   }
 
@@ -59,21 +59,47 @@ export class Progress {
     if (this.#open) process.stderr.write("\n");
     this.#open = false;
   }
+
+  /** The same, so that what went wrong begins a line of its own. */
+  [Symbol.dispose](): void {
+    this.done();
+  }
 }
 
+/** A bar and a text in one line of so many columns: what a terminal breaks into two cannot be written over. */
+function moving(text: string, fraction: number | undefined, columns: number): string {
+  const width = Math.min(BAR, columns - text.length - 2);
+  if (fraction === undefined || width < SHORTEST_BAR) return text.slice(0, columns - 1);
+  const full = Math.round(fraction * width);
+  return `${"█".repeat(full)}${"░".repeat(width - full)} ${text}`;
+}
+
+/** What work is counted in: its size, and how a speed in it is written. */
+const units = {
+  MB: { size: 1e6, speed: (perSecond: number) => perSecond.toFixed(1) },
+  tokens: { size: 1, speed: count },
+};
+
 /**
- * Shows how far work on some bytes is, its speed, and the time left.
+ * Shows how far work on some bytes or tokens is, its speed, and the time left. Where it begins again, so does the clock.
  *
- * @param before bytes that were done when it started.
+ * @param before what was done when it started.
  */
-export function bytesShower(progress: Progress, what: string, before = 0): (done: number, all: number) => void {
-  const started = performance.now();
+export function timedShower(
+  progress: Progress,
+  what: string,
+  unit: keyof typeof units = "MB",
+  before = 0,
+): (done: number, all: number) => void {
+  const { size, speed } = units[unit];
+  let [started, from, last] = [performance.now(), before, before];
   return (done, all) => {
-    if (done <= before) return;
-    const bytesPerSecond = (1000 * (done - before)) / (performance.now() - started);
-    const megabytes = (bytes: number) => count(bytes / 1e6);
+    if (done < last) [started, from] = [performance.now(), done];
+    last = done;
+    if (done <= from) return;
+    const perSecond = (1000 * (done - from)) / (performance.now() - started);
     progress.show(
-      `${what} ${megabytes(done)} of ${megabytes(all)} MB  ${(bytesPerSecond / 1e6).toFixed(1)} MB/s  ${duration((all - done) / bytesPerSecond)} left`,
+      `${what} ${count(done / size)} of ${count(all / size)} ${unit}  ${speed(perSecond / size)} ${unit}/s  ${duration((all - done) / perSecond)} left`,
       done / all,
     );
   };

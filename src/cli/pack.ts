@@ -7,6 +7,7 @@ import { writePacked } from "../formats/packed-file.ts";
 import { readModelFile } from "../inference/open-file.ts";
 import { packModel } from "../inference/pack-model.ts";
 import { readModelBytes } from "../run/open-model.ts";
+import { checkOutFile } from "../run/out-file.ts";
 import { writeWhole } from "../run/write-file.ts";
 import { kernelsAsked, kernelsOption } from "./options.ts";
 import { count, printResult } from "./output.ts";
@@ -21,6 +22,7 @@ export function packCommand(): Command {
     .option("--json", "print the result as one JSON object")
     .addHelpText("after", "\nExample:\n  $ thunderbolt pack runs/a -o stories.thunderbolt")
     .action((path: string, flags: { output: string; kernels?: string; json?: boolean }) => {
+      checkOutFile(flags.output);
       const { file, bytes } = readModelBytes(path);
       const { config, tokenizer, source } = readModelFile(bytes, file);
       if (source.kind === "packed") throw new OptionError(`${file} is packed already`);

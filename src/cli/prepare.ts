@@ -4,7 +4,7 @@ import { prepare, verifyPrepared } from "../run/prepare.ts";
 import type { PrepareOptions, PrepareProgress, PrepareResult } from "../run/prepare-options.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { number, workersOption } from "./options.ts";
-import { bytesShower, count, duration, Progress, printResult } from "./output.ts";
+import { count, duration, Progress, printResult, timedShower } from "./output.ts";
 
 interface Flags extends Omit<PrepareOptions, "texts" | "out"> {
   readonly out?: string;
@@ -42,12 +42,12 @@ Examples:
   $ thunderbolt train prepared --out runs/a --preset small --minutes 60`,
     )
     .action(async (texts: string[], { verify, json, out, ...flags }: Flags) => {
-      const progress = new Progress();
+      using progress = new Progress();
       if (verify !== undefined) {
         if (texts.length > 0 || out !== undefined) {
           throw new OptionError(`verify is ${verify}; it takes neither texts nor --out`);
         }
-        const timed = bytesShower(progress, "verifying");
+        const timed = timedShower(progress, "verifying");
         const result = await verifyPrepared(verify, timed);
         progress.done();
         printResult(json, result, () => `${verify} is as it was prepared: ${summary(result)}`);
@@ -71,7 +71,7 @@ function summary({ stories, bytes, trainTokens, valTokens, vocab }: PrepareResul
 
 function shower(progress: Progress): (event: PrepareProgress) => void {
   // each time that the text is read has a speed of its own
-  let timed = bytesShower(progress, "sampling");
+  let timed = timedShower(progress, "sampling");
   return (event) => {
     switch (event.kind) {
       case "found":
@@ -81,7 +81,7 @@ function shower(progress: Progress): (event: PrepareProgress) => void {
         progress.say(`learning a vocabulary from ${count(event.stories)} stories`);
         break;
       case "started":
-        timed = bytesShower(progress, event.work);
+        timed = timedShower(progress, event.work);
         break;
       case "read":
         timed(event.done, event.all);

@@ -7,7 +7,7 @@ import { train } from "../run/train.ts";
 import type { TrainOptions, TrainProgress } from "../run/train-options.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { kernelsAsked, kernelsOption, number, workersOption } from "./options.ts";
-import { count, duration, Progress, printResult } from "./output.ts";
+import { count, duration, Progress, printResult, timedShower } from "./output.ts";
 
 interface Flags extends Omit<TrainOptions, "data" | "config" | "preset"> {
   readonly preset: string;
@@ -69,7 +69,7 @@ Examples:
     )
     .action(async (data: string, flags: Flags) => {
       const { preset, config, seqLen, vocab, json, kernels, ...rest } = flags;
-      const progress = new Progress();
+      using progress = new Progress();
       const signal = interruptSignal("stopping");
       const result = await train({
         ...rest,
@@ -81,7 +81,7 @@ Examples:
           ...(vocab !== undefined && { vocabSize: vocab }),
         },
         ...optional("kernels", kernelsAsked(kernels)),
-        onProgress: (event) => show(progress, event),
+        onProgress: shower(progress),
         signal,
       });
       progress.done();
@@ -100,47 +100,51 @@ Examples:
     });
 }
 
-function show(progress: Progress, event: TrainProgress): void {
-  switch (event.kind) {
-    case "resumed": {
-      const { step, stepsBefore, steps } = event;
-      const changed = stepsBefore !== undefined && steps !== stepsBefore;
-      const note = `; the run was started for ${stepsBefore} steps, and from here on its learning rate follows ${steps}`;
-      progress.say(`going on after step ${step}${changed ? note : ""}`);
-      break;
+function shower(progress: Progress): (event: TrainProgress) => void {
+  let scoring: ReturnType<typeof timedShower> | undefined;
+  return (event) => {
+    switch (event.kind) {
+      case "resumed": {
+        const { step, stepsBefore, steps } = event;
+        const changed = stepsBefore !== undefined && steps !== stepsBefore;
+        const note = `; the run was started for ${stepsBefore} steps, and from here on its learning rate follows ${steps}`;
+        progress.say(`going on after step ${step}${changed ? note : ""}`);
+        break;
+      }
+      case "corpus": {
+        const { config, stories, bytes, tokens, workers } = event;
+        const { total, ternary } = countParameters(config);
+        progress.say(
+          `${count(total)} parameters, ${count(ternary)} of them ternary; ${count(stories)} stories, ${count(bytes)} bytes, ${count(tokens)} tokens; ${workers} workers; ln V = ${Math.log(config.vocabSize).toFixed(2)}`,
+        );
+        break;
+      }
+      case "step": {
+        const { step, steps, loss, lr, tokensPerSecond, seconds } = event;
+        const left = steps === undefined ? "" : `  ${duration((seconds / step) * (steps - step))} left`;
+        progress.show(
+          `step ${step}${steps === undefined ? "" : `/${steps}`}  loss ${loss.toFixed(3)}  lr ${lr.toExponential(1)}  ${count(tokensPerSecond)} tokens/s${left}`,
+          steps === undefined ? 0 : step / steps,
+          step === 1 || step === steps,
+        );
+        break;
+      }
+      case "damaged":
+        progress.say(event.message);
+        break;
+      case "scored":
+        progress.say(
+          `step ${event.step}  held-out ${event.bitsPerByte.toFixed(3)} bits/byte${event.best ? ", the best so far" : ""}`,
+        );
+        break;
+      case "evaluating":
+        scoring ??= timedShower(progress, "scoring", "tokens", event.done);
+        scoring(event.done, event.all);
+        break;
+      case "saved":
+        break;
     }
-    case "corpus": {
-      const { config, stories, bytes, tokens, workers } = event;
-      const { total, ternary } = countParameters(config);
-      progress.say(
-        `${count(total)} parameters, ${count(ternary)} of them ternary; ${count(stories)} stories, ${count(bytes)} bytes, ${count(tokens)} tokens; ${workers} workers; ln V = ${Math.log(config.vocabSize).toFixed(2)}`,
-      );
-      break;
-    }
-    case "step": {
-      const { step, steps, loss, lr, tokensPerSecond, seconds } = event;
-      const left = steps === undefined ? "" : `  ${duration((seconds / step) * (steps - step))} left`;
-      progress.show(
-        `step ${step}${steps === undefined ? "" : `/${steps}`}  loss ${loss.toFixed(3)}  lr ${lr.toExponential(1)}  ${count(tokensPerSecond)} tokens/s${left}`,
-        steps === undefined ? 0 : step / steps,
-        step === 1 || step === steps,
-      );
-      break;
-    }
-    case "damaged":
-      progress.say(event.message);
-      break;
-    case "scored":
-      progress.say(
-        `step ${event.step}  held-out ${event.bitsPerByte.toFixed(3)} bits/byte${event.best ? ", the best so far" : ""}`,
-      );
-      break;
-    case "evaluating":
-      progress.show(`scoring ${count(event.done)} of ${count(event.all)} tokens`, event.done / event.all);
-      break;
-    case "saved":
-      break;
-  }
+  };
 }
 
 function readConfig(path: string | undefined): Partial<ModelConfig> {

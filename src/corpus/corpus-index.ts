@@ -3,7 +3,7 @@ import { shown } from "../engine/shown.ts";
 import { MAX_VOCAB_SIZE, SPECIAL_TOKENS } from "../tokenizer/vocabulary.ts";
 
 /** What stories and text some tokens are made of. */
-export interface TokenCounts {
+interface TokenCounts {
   readonly tokens: number;
   readonly stories: number;
   /** UTF-8 bytes of the stories' text. */

@@ -11,7 +11,7 @@ export type StoryRule =
   | { readonly kind: "record"; readonly field: string };
 
 /** A story that is longer than this, in bytes, is refused: it must fit into memory with all that is made of it. */
-export const MAX_STORY_BYTES = 16 * 2 ** 20;
+const MAX_STORY_BYTES = 16 * 2 ** 20;
 
 /** What is kept of a story that has not ended may be longer by this: a separator, or blank lines, may be at its end. */
 const UNFINISHED_BYTES = 2 ** 20;

@@ -9,7 +9,7 @@ import { type RecordValues, recordBytes, writeRecord } from "./records.ts";
 export const ROW_GROUP = 16;
 
 /** Where the packed codes of one ternary matrix lie. */
-export interface TernaryPlace {
+interface TernaryPlace {
   /** Forward packing, in which this matrix is rows firstOutput.. of totalOutputs. */
   readonly codes: number;
   readonly totalOutputs: number;

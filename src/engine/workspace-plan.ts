@@ -4,11 +4,11 @@ import type { Kernels } from "./instance.ts";
 import type { ModelPlan } from "./model-plan.ts";
 import { type RecordValues, recordBytes, writeRecord } from "./records.ts";
 
-/** Tokens whose logits exist at once outside of training. */
+/**
+ * Tokens whose logits exist at once outside of training; so also the streams that go through the model at once, at
+ * most. They fill the widest lanes.
+ */
 export const LOGIT_ROWS = 32;
-
-/** Streams at most that go through the model at once: they fill the widest lanes, and their logits exist at once. */
-export const BATCH = LOGIT_ROWS;
 
 /** Where inputs and output gradients of the projections go, one entry a block, and what the head needs. */
 export interface TapePlan {
@@ -37,7 +37,7 @@ export interface WorkspacePlan {
   readonly targets: number;
   /** capacity float64. */
   readonly nats: number;
-  /** Streams that one call of modelDecode takes, S: at most BATCH and T; one when training. */
+  /** Streams that one call of modelDecode takes, S: at most LOGIT_ROWS and T; one when training. */
   readonly batch: number;
   /** A state for each of them, float32. */
   readonly states: number;
@@ -102,7 +102,7 @@ export function planWorkspace(
 ): WorkspacePlan {
   const { dModel: D, dFfn: F, nLayers: L, nHeads, vocabSize: V } = plan.config;
   const C = plan.recurrentWidth;
-  const batch = training ? 1 : Math.min(BATCH, capacity);
+  const batch = training ? 1 : Math.min(LOGIT_ROWS, capacity);
   const rows = (width: number) => arena.floats(capacity * width);
   // one row more, in front: the token before the first
   const rowsAfterOne = (width: number) => arena.floats((capacity + 1) * width) + width * 4;

@@ -17,14 +17,14 @@ import { type DType, float32Values, type TensorView, writeSafetensors } from "./
 export const PACKED_FORMAT = "thunderbolt-packed-1";
 
 /** A ternary matrix: scale * {-1, 0, 1}. */
-export interface PackedMatrix {
+interface PackedMatrix {
   /** [ceil(inputs / 16)][outputs][4]. */
   readonly codes: Uint8Array;
   readonly scale: number;
 }
 
 /** Rows of whole numbers, each with its scale. */
-export interface PackedRows {
+interface PackedRows {
   /** [V][D]. */
   readonly codes: Int8Array;
   readonly scales: Float32Array;

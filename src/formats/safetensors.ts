@@ -1,7 +1,7 @@
 import { FormatError } from "../engine/errors.ts";
 import { shown } from "../engine/shown.ts";
 
-export { float32Values, integerValues } from "./tensor-values.ts";
+export { float32Values } from "./tensor-values.ts";
 
 /** Bytes per element of each type of number that a safetensors file may hold here. */
 const ELEMENT_BYTES = {

@@ -28,41 +28,6 @@ export function float32Values(view: TensorView, name: string): Float32Array<Arra
   }
 }
 
-/**
- * The elements of an I64, I32, I16, I8, U16 or U8 tensor as int32, in a fresh array.
- *
- * @param name the tensor's name, for the message.
- * @throws FormatError for other types, and for an I64 element that does not fit into 32 bits.
- */
-export function integerValues(view: TensorView, name: string): Int32Array<ArrayBuffer> {
-  const { bytes, dtype } = view;
-  const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  switch (dtype) {
-    case "I64":
-      return Int32Array.from({ length: bytes.length / 8 }, (_, i) => {
-        const value = data.getBigInt64(8 * i, true);
-        if (BigInt.asIntN(32, value) !== value) {
-          throw new FormatError(
-            `tensor ${JSON.stringify(name)} has element ${i} = ${value}, which does not fit into 32 bits`,
-          );
-        }
-        return Number(value);
-      });
-    case "I32":
-      return Int32Array.from({ length: bytes.length / 4 }, (_, i) => data.getInt32(4 * i, true));
-    case "I16":
-      return Int32Array.from({ length: bytes.length / 2 }, (_, i) => data.getInt16(2 * i, true));
-    case "U16":
-      return Int32Array.from({ length: bytes.length / 2 }, (_, i) => data.getUint16(2 * i, true));
-    case "I8":
-      return Int32Array.from({ length: bytes.length }, (_, i) => data.getInt8(i));
-    case "U8":
-      return Int32Array.from(bytes);
-    default:
-      throw new FormatError(`tensor ${JSON.stringify(name)} is of ${dtype}; expected I64, I32, I16, I8, U16 or U8`);
-  }
-}
-
 function fromBits(length: number, bitsAt: (index: number) => number): Float32Array<ArrayBuffer> {
   const bits = new Int32Array(length);
   for (let i = 0; i < length; i++) bits[i] = bitsAt(i);

@@ -1,4 +1,5 @@
 import { hash32 } from "../engine/random.ts";
+import { wholeNumber } from "../engine/whole-number.ts";
 import type { Runner } from "./runner.ts";
 
 /** What the audit found. */
@@ -24,8 +25,11 @@ export interface Audit {
  * Tries to show that a model sees the future, in two ways, on random windows of seqLen tokens:
  * later tokens are changed, and no earlier logit may change; and each prefix alone must give the logits that the
  * window gave at its end. For a causal model the prefixes are also streamed token by token.
+ *
+ * @throws OptionError for a seed that is no whole number below 2^32.
  */
 export function auditCausality(runner: Runner, seed = 0, windows = 4): Audit {
+  wholeNumber("seed", seed, 0, 2 ** 32 - 1);
   const T = Math.min(runner.capacity, runner.config.seqLen);
   const { vocabSize: V, headNorm } = runner.config;
   let largestLeak = 0;

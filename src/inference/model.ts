@@ -217,7 +217,11 @@ export class Model {
     });
   }
 
-  /** Proves or refutes that no logit depends on later tokens. */
+  /**
+   * Proves or refutes that no logit depends on later tokens, on windows that `seed` draws.
+   *
+   * @throws OptionError for a seed that is no whole number below 2^32.
+   */
   audit(seed?: number): Audit {
     return auditCausality(this.#running.runner, seed);
   }

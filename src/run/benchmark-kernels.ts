@@ -5,9 +5,14 @@ import { ROW_GROUP } from "../engine/model-plan.ts";
 /**
  * Times kernels on one core at the sizes of `v5`: projections of 1152 x 384 and the head of 8192 x 384, 256 tokens.
  *
+ * @param onKernel told which is timed next, after how many, and of how many.
  * @returns billions of multiply-adds a second (or what replaces them), by name.
  */
-export function benchmarkKernels(compiled: CompiledKernels, seconds: number): Record<string, number> {
+export function benchmarkKernels(
+  compiled: CompiledKernels,
+  seconds: number,
+  onKernel?: (name: string, done: number, all: number) => void,
+): Record<string, number> {
   const [T, D, F, V] = [256, 384, 1152, 8192];
   const planner = instantiateKernels(compiled, createMemory(compiled.set, 1));
   const arena = new Arena();
@@ -116,20 +121,29 @@ export function benchmarkKernels(compiled: CompiledKernels, seconds: number): Re
       false,
       scratch,
     );
-  return {
-    ternaryForward: ternary(codes, F, D),
-    ternaryInputGradient: ternary(codesT, D, F),
-    denseForward: measure(T * D * V, () => kernels.denseForward(y, V, x, D, 1, panels, T, V, D, false, scratch)),
-    denseInputGradient: measure(T * D * V, () => kernels.denseForward(y, D, x, V, 1, panels, T, D, V, false, scratch)),
-    weightGradient: measure(T * D * F, () => kernels.weightGradient(dW, y, F, x, T, F, D, false, scratch)),
-    intTernaryForward: integer(codes, F, D),
-    intTernaryInputGradient: integer(codesT, D, F),
-    intWeightGradient: measure(T * D * F, () =>
-      kernels.intWeightGradient(dW, dQuantized, scales, quantized, T, T, F, D, false, scratch),
-    ),
-    headLossBackward: measure(2 * T * D * V, headLoss),
-    headWeightGradient: measure(2 * T * D * V, headGradient),
+  const figures = {
+    ternaryForward: () => ternary(codes, F, D),
+    ternaryInputGradient: () => ternary(codesT, D, F),
+    denseForward: () => measure(T * D * V, () => kernels.denseForward(y, V, x, D, 1, panels, T, V, D, false, scratch)),
+    denseInputGradient: () =>
+      measure(T * D * V, () => kernels.denseForward(y, D, x, V, 1, panels, T, D, V, false, scratch)),
+    weightGradient: () => measure(T * D * F, () => kernels.weightGradient(dW, y, F, x, T, F, D, false, scratch)),
+    intTernaryForward: () => integer(codes, F, D),
+    intTernaryInputGradient: () => integer(codesT, D, F),
+    intWeightGradient: () =>
+      measure(T * D * F, () =>
+        kernels.intWeightGradient(dW, dQuantized, scales, quantized, T, T, F, D, false, scratch),
+      ),
+    headLossBackward: () => measure(2 * T * D * V, headLoss),
+    headWeightGradient: () => measure(2 * T * D * V, headGradient),
   };
+  const names = Object.keys(figures) as (keyof typeof figures)[];
+  return Object.fromEntries(
+    names.map((name, i) => {
+      onKernel?.(name, i, names.length);
+      return [name, figures[name]()];
+    }),
+  );
 }
 
 /** The shortest time of one call, in seconds, of as many as fit into `seconds` after the compiler has warmed up. */

@@ -19,6 +19,8 @@ export interface BenchmarkOptions {
   /** For each figure. */
   readonly seconds: number;
   readonly kernels?: string | undefined;
+  /** Told what is measured next, how many figures there are already, and of how many. */
+  readonly onFigure?: (what: string, done: number, all: number) => void;
 }
 
 /** This machine's speed. */
@@ -47,27 +49,38 @@ export interface Benchmark {
 /** Sessions of the batch that is measured. */
 const SESSIONS = 16;
 
+/** Figures after those of the kernels: training, prefill, decoding, decoding a batch. */
+const SPEEDS = 4;
+
 /** Measures kernels, a training step, decoding and prefill. Each figure is the best of its repetitions. */
 export async function benchmark(options: BenchmarkOptions): Promise<Benchmark> {
-  const { preset, activations, workers: threads, seconds, kernels } = options;
+  const { preset, activations, workers: threads, seconds, kernels, onFigure } = options;
   const config = deriveConfig(presetConfig(preset), activations === undefined ? {} : { activations });
   wholeNumber("workers", threads, 1, 256);
   const compiled = compileKernels(kernels);
   const { crew, workers } = crewFor(compiled.set, threads);
-  const gmacs = benchmarkKernels(compiled, seconds);
+  let [measured, figures] = [0, 0];
+  const next = (what: string) => onFigure?.(what, measured++, figures);
+  const gmacs = benchmarkKernels(compiled, seconds, (name, _, all) => {
+    figures = all + SPEEDS;
+    next(name);
+  });
 
   const settings = deriveSettings(
     Object.entries(presetSettings).find(([name]) => name === preset)?.[1] ?? presetSettings.tiny,
     {},
   );
+  next("training");
   const training = await benchmarkTraining(compiled, config, settings, workers, seconds, crew);
   const runner = Runner.of(placeModel(compiled, config, { kind: "values", values: training.values }));
   const window = Int32Array.from({ length: config.seqLen }, (_, i) => (i * 7919) % config.vocabSize);
   const state = new Float32Array(runner.stateCount);
+  next("reading a prompt");
   const prefill = bestTime(seconds, () => {
     runner.forward(window, state);
     runner.logits(window.length - 1, 1);
   });
+  next("decoding");
   const decode = bestTime(seconds, () => {
     for (let t = 0; t < 8; t++) {
       runner.forward(window.subarray(t, t + 1), state);
@@ -75,6 +88,7 @@ export async function benchmark(options: BenchmarkOptions): Promise<Benchmark> {
     }
   });
   const states = Array.from({ length: SESSIONS }, () => state.slice());
+  next(`${SESSIONS} sessions at once`);
   const batchDecode = bestTime(seconds, () => {
     for (let t = 0; t < 8; t++) {
       runner.forwardBatch(window.subarray(t, t + SESSIONS), states);

@@ -12,7 +12,7 @@ import { readText } from "./read-text.ts";
 import { ShardSource } from "./shard-source.ts";
 
 /** Stories in tokens, each ended by `<eos>`. */
-export interface CorpusSide {
+interface CorpusSide {
   readonly tokens: TokenSource;
   readonly stories: number;
   /** UTF-8 bytes of the stories' text. */

@@ -23,7 +23,7 @@ export type Phase =
   | { readonly kind: "score"; readonly job: ScoringJob };
 
 /** The numbers of one AdamW step; see adamw.ts. */
-export interface Update {
+interface Update {
   readonly lr: number;
   readonly beta1: number;
   readonly beta2: number;

@@ -30,51 +30,6 @@ async function hashOf(name: string, more: readonly string[], env: Record<string,
   return result.sha256;
 }
 
-describe("help", () => {
-  test.each([
-    [
-      "train",
-      "--out --preset --config --steps --minutes --batch --accumulate --seq-len --lr --seed --workers --val --resume",
-    ],
-    ["prepare", "--out --vocab --tokenizer --separator --field --val-share --sample --seed --overwrite --verify"],
-    ["eval", "--data --mode --kernels"],
-    [
-      "generate",
-      "--prompt --max-tokens --temperature --top-k --top-p --min-p --repetition-penalty --stop --seed --count",
-    ],
-    ["audit", "--seed --kernels"],
-    ["info", "--kernels"],
-    ["import", "--out --tokenizer --head-norm --heads --seq-len"],
-    ["export", "--output"],
-    ["serve", "--port --host --token --name --cors --no-page --sessions --queue --max-tokens --timeout --workers"],
-    ["bench", "--preset --workers --seconds"],
-  ])("of %s names its options", async (command, options) => {
-    const { stdout, stderr } = await works([command, "--help"]);
-    for (const option of [...options.split(" "), "--json", "--help", "Example"]) expect(stdout).toContain(option);
-    expect(stderr).toBe("");
-  });
-
-  test("names the commands, and --version the version", async () => {
-    const { stdout } = await works(["--help"]);
-    for (const command of [
-      "prepare",
-      "train",
-      "pack",
-      "eval",
-      "generate",
-      "audit",
-      "info",
-      "import",
-      "export",
-      "serve",
-      "bench",
-    ])
-      expect(stdout).toContain(command);
-    const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
-    expect((await works(["--version"])).stdout).toBe(`${version}\n`);
-  });
-});
-
 describe("train", () => {
   test("prints its result, and the hash of the model that it wrote", () => {
     expect(Object.keys(trained)).toEqual(trainKeys);
@@ -257,7 +212,8 @@ describe("audit, info and bench", () => {
     const { code, stdout, stderr } = await thunderbolt(arguments_, { env: { THUNDERBOLT_REVECTORIZE: "1" } });
     expect(code).toBe(0);
     const heeded = JSON.parse(stdout).revectorize;
-    expect(stderr).toMatch(heeded ? /^$/ : /^THUNDERBOLT_REVECTORIZE=1 is ignored: [^\n]+\n$/);
+    const said = stderr.split("\n").filter((line) => line.includes("THUNDERBOLT_REVECTORIZE"));
+    expect(said).toEqual(heeded ? [] : [expect.stringMatching(/^THUNDERBOLT_REVECTORIZE=1 is ignored: ./)]);
   });
 });
 

@@ -99,8 +99,6 @@ test("fetch refuses what it cannot use in one line, with exit code 2", async () 
   mkdirSync(join(folder, "home"));
   const refused = async (args: readonly string[], culprit: RegExp, more: Record<string, string> = {}) =>
     expectRefusal(await thunderbolt(args, { env: { ...env, ...more } }), culprit);
-  await refused(["fetch"], /missing required argument 'what'.*fetch --help/);
-  await refused(["fetch", "everything"], /there is no "everything" to fetch; known: tinystories, flashlm-v5/);
   await refused(["fetch", "toString"], /there is no "toString"/);
   await refused(fetching(file), /--out is .*file is a file/);
   await refused(fetching(folder), /HF_ENDPOINT\) is nowhere/, { HF_ENDPOINT: "nowhere" });

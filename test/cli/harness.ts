@@ -22,7 +22,7 @@ export interface Outcome {
 /** How a command is run. */
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
-  /** Sends SIGINT when a line of stderr matches. */
+  /** Sends SIGINT when what it has printed matches, on stdout or on stderr. */
   readonly interruptAt?: RegExp;
   /** Sends SIGINT when this becomes true; it is asked every few milliseconds. */
   readonly interruptWhen?: () => boolean;
@@ -47,15 +47,19 @@ export function thunderbolt(args: readonly string[], options: RunOptions = {}): 
   let stderr = "";
   let interrupted = false;
   const interrupt = () => child.kill(options.signal ?? "SIGINT");
+  const interruptIf = (printed: string) => {
+    if (interrupted || !options.interruptAt?.test(printed)) return;
+    interrupted = true;
+    interrupt();
+  };
   child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
     stdout += chunk;
     if (options.hangUp) child.stdout.destroy();
+    interruptIf(stdout);
   });
   child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
     stderr += chunk;
-    if (interrupted || !options.interruptAt?.test(stderr)) return;
-    interrupted = true;
-    interrupt();
+    interruptIf(stderr);
   });
   const timer = setInterval(() => {
     if (interrupted || !options.interruptWhen?.()) return;
@@ -148,6 +152,28 @@ export function expectRefusal({ code, stdout, stderr }: Outcome, culprit: string
   expect(stderr, "a message, not a failure").not.toMatch(/failed|\bat .*\.js:|undefined|\[object/);
   expect(stdout).toBe("");
   expect(code).toBe(2);
+}
+
+/** Every case of a table, a few at a time, is refused; afterwards the folder is as it was, byte for byte. */
+export async function refuse(
+  folder: string,
+  cases: readonly (readonly [args: readonly string[], culprit: string | RegExp])[],
+  options: RunOptions = {},
+): Promise<void> {
+  const before = snapshot(folder);
+  for (let i = 0; i < cases.length; i += 3) {
+    await Promise.all(
+      cases.slice(i, i + 3).map(async ([args, culprit]) => {
+        const outcome = await thunderbolt(args, options);
+        try {
+          expectRefusal(outcome, culprit);
+        } catch (error) {
+          throw new Error(`thunderbolt ${args.join(" ")}\n${outcome.stderr}`, { cause: error });
+        }
+      }),
+    );
+  }
+  expect(snapshot(folder)).toEqual(before);
 }
 
 /** The lines of a run's metrics.jsonl. */

@@ -109,18 +109,15 @@ test("serve refuses what it cannot do in one line", async () => {
   const refusals: [string[], RegExp][] = [
     [["--port", String(port)], new RegExp(`--port is ${port}, which is in use on 127\\.0\\.0\\.1; give another, or 0`)],
     [["--port", "65536"], /--port is 65536/],
-    [["--port", "http"], /--port .*'http'/],
     [["--host", "192.0.2.1", "--port", "0"], /--host is 192\.0\.2\.1, on which this machine cannot listen/],
     [["--token", "no spaces"], /--token is not of letters/],
     [["--sessions", "0"], /--sessions is 0/],
     [["--max-body", "0"], /--max-body is 0/],
     [["--timeout", "0.5"], /--timeout is 0\.5/],
     [["--workers", "0"], /--workers is 0/],
-    [["--kernels", "avx"], /unknown kernels "avx"/],
   ];
   await Promise.all(
     refusals.map(async ([args, culprit]) => expectRefusal(await thunderbolt(["serve", run, ...args]), culprit)),
   );
-  expectRefusal(await thunderbolt(["serve", join(folder, "nowhere")]), /nowhere does not exist/);
   taken.close();
 });

@@ -15,6 +15,8 @@ export const notRun: readonly NotRun[] = [
   { command: "npm ci", reason: "was run before any test" },
   { command: "npm test", reason: "runs this test" },
   { command: "npm run check", reason: "a part of npm test, before the tests" },
+  { command: "npx biome check --write", reason: "would change the work tree" },
+  { command: "node bench/commits.mjs main .", reason: "builds another commit, for minutes" },
   { command: "npm run bench", reason: "thunderbolt bench, which the README's block runs" },
   { command: "npm run docs", reason: "test/api-docs.test.ts runs it, without output" },
   { command: "node test/runtimes/compare.mjs", reason: "installs runtimes, for ten minutes" },
