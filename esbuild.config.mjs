@@ -2,6 +2,7 @@
 // them the kernels' modules, for hosts that must be given them.
 import { copyFile, readFile, rm, writeFile } from "node:fs/promises";
 import { build } from "esbuild";
+import { reportAssets } from "./esbuild.report.mjs";
 
 const { dependencies, optionalDependencies } = JSON.parse(await readFile("package.json", "utf8"));
 
@@ -39,7 +40,7 @@ await build({
   platform: "node",
   target: "node20",
   external: Object.keys({ ...dependencies, ...optionalDependencies }),
-  plugins: [listingOnly],
+  plugins: [listingOnly, reportAssets],
 });
 for (const module of ["simd", "relaxed", "single"]) await copyFile(`wasm-build/${module}.wasm`, `dist/${module}.wasm`);
 await copyFile("src/kernels-module.d.ts", "dist/kernels-module.d.ts");
@@ -53,6 +54,7 @@ const licences = await Promise.all(
     "tinyqueue/LICENSE",
     "assemblyscript/LICENSE",
     "assemblyscript/NOTICE",
+    "uplot/LICENSE",
   ].map(async (file) => `${file}\n\n${await readFile(`node_modules/${file}`, "utf8")}`),
 );
 await writeFile("dist/licences.txt", licences.join("\n\n"));
