@@ -61,12 +61,12 @@ export function chartsOfRun(run: RunRecord): ChartSheet {
     },
     { id: "lr", scale: "from zero", curves: [line("learning rate", stepAxis, lasts(steps.lr, by))] },
     {
+      ...normBand,
       id: "gradient-norm",
       scale: "from zero",
-      ...normBand,
       curves: [
-        ...normBand.curves,
-        ...(by.every > 1 ? [line(`mean of ${by.every} steps`, stepAxis, means(steps.gradientNorm, by))] : []),
+        ...(by.every > 1 ? normBand.curves : []),
+        line(by.every > 1 ? `mean of ${by.every} steps` : "of a step", stepAxis, means(steps.gradientNorm, by)),
         ...(description ? [level("clipped above", description.settings.clip)] : []),
       ],
     },

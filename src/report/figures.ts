@@ -1,6 +1,6 @@
 import { count } from "../web/figures.ts";
 
-export { bytes, count, duration, rate } from "../web/figures.ts";
+export { count, duration } from "../web/figures.ts";
 
 /** A loss, a score: to three places. */
 export function score(value: number): string {
@@ -15,9 +15,4 @@ export function percent(share: number): string {
 /** A number of tokens that need not be whole: three digits. */
 export function tokens(value: number): string {
   return value >= 1000 ? count(value) : value === 0 ? "0" : String(Number(value.toPrecision(3)));
-}
-
-/** A setting, as it was given. */
-export function setting(value: string | number): string {
-  return typeof value === "number" ? String(value) : value;
 }

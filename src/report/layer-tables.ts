@@ -37,8 +37,8 @@ export function halfLifeTable(layers: readonly LayerFigures[], config: ModelConf
   const grid = ticks.map((tick) => html`<path class="grid" d="M${place(at(tick))} 0V20"/>`);
   return html`<table class="bars boxes">
 <caption>${caption}</caption>
-<thead><tr><th scope="col">Layer</th><th scope="col">at least</th><th scope="col">10 %</th><th scope="col">median</th>
-<th scope="col">90 %</th><th scope="col">longest</th><td class="key"><svg class="scale" aria-hidden="true">${ticks.map(
+<thead><tr><th scope="col">Layer</th><th scope="col" class="beside">at least</th><th scope="col" class="beside">10 %</th><th scope="col">median</th>
+<th scope="col" class="beside">90 %</th><th scope="col">longest</th><td class="key"><svg class="scale" aria-hidden="true">${ticks.map(
     (tick, i) =>
       html`<text x="${place(at(tick))}%" y="1em" text-anchor="${i === 0 ? "start" : i === ticks.length - 1 ? "end" : "middle"}">${tokens(tick)}</text>`,
   )}</svg></td></tr></thead>
@@ -48,8 +48,8 @@ export function halfLifeTable(layers: readonly LayerFigures[], config: ModelConf
     const inner = [at(halfLife[QUARTER]), at(halfLife[THREE_QUARTERS])];
     const middle = at(halfLife[MEDIAN]);
     return html`
-<tr><th scope="row">${l + 1}</th><td>${tokens(round(leastHalfLife(config, l)))}</td><td>${tokens(round(halfLife[TENTH]))}</td>
-<td>${tokens(round(halfLife[MEDIAN]))}</td><td>${tokens(round(halfLife[NINE_TENTHS]))}</td><td>${tokens(round(halfLife[LARGEST]))}</td>
+<tr><th scope="row">${l + 1}</th><td class="beside">${tokens(round(leastHalfLife(config, l)))}</td><td class="beside">${tokens(round(halfLife[TENTH]))}</td>
+<td>${tokens(round(halfLife[MEDIAN]))}</td><td class="beside">${tokens(round(halfLife[NINE_TENTHS]))}</td><td>${tokens(round(halfLife[LARGEST]))}</td>
 <td class="bar"><svg viewBox="0 0 100 20" preserveAspectRatio="none" aria-hidden="true">${grid}
 <path class="whisker" d="M${least} 10H${largest}"/>${box("outer", outer)}${box("inner", inner)}
 <path class="median" d="M${place(middle)} 2V18"/></svg></td></tr>`;

@@ -54,7 +54,7 @@ ${content}</section>`;
 /** The place of a chart, which the script fills. */
 export function chart(id: string, title: string, caption: Content): Html {
   return html`<figure class="chart-figure"><h3>${title}</h3>
-<div class="chart" id="${id}" role="img" aria-label="${title}, as a chart"></div>
+<div class="chart" id="${id}" role="group" aria-label="${title}, as a chart"></div>
 <figcaption>${caption}</figcaption></figure>`;
 }
 
@@ -66,7 +66,8 @@ export function wide(label: string, content: Html): Html {
 /** What the horizontal axis of all charts counts. */
 export const axisChoice = html`<fieldset class="axis" hidden><legend>Against</legend>
 <label><input type="radio" name="axis" value="tokens" checked> tokens</label>
-<label><input type="radio" name="axis" value="seconds"> time</label></fieldset>`;
+<label><input type="radio" name="axis" value="seconds"> time</label>
+<p class="note">Drag across a chart to enlarge a part, double-click to see all of it again.</p></fieldset>`;
 
 function hashOf(text: string): string {
   return `sha256-${createHash("sha256").update(text).digest("base64")}`;

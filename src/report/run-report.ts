@@ -108,7 +108,12 @@ function gauges(run: RunRecord, config: ModelConfig | undefined): Html {
     ["tokens/s", count(steps.tokens[at] / steps.seconds[at])],
     ["parameters", counts && count(counts.total)],
     ["ternary", counts && `${Math.round((100 * counts.ternary) / counts.total)} %`],
-    ["best bits/byte", result?.best && `${score(result.best.valBitsPerByte)} (step ${count(result.best.step)})`],
+    [
+      "best bits/byte",
+      result?.best && result.best.step !== result.steps
+        ? `${score(result.best.valBitsPerByte)} (step ${count(result.best.step)})`
+        : undefined,
+    ],
   ];
   const shown = entries.filter(([, value]) => value !== undefined);
   return html`<dl class="gauges">${shown.map(([name, value], i) => html`<div${i === 0 ? html` class="main"` : ""}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;

@@ -1,5 +1,5 @@
 import type { RunPart, SideFigures } from "../run/run-description.ts";
-import { bytes, count, duration, score } from "./figures.ts";
+import { count, duration, score } from "./figures.ts";
 import { type Content, type Html, html } from "./html.ts";
 import type { RunRecord } from "./run-record.ts";
 import { spread } from "./thinning.ts";
@@ -55,7 +55,7 @@ export function partsTable(parts: readonly RunPart[]): Html {
 <tbody>${parts.map(
     (part) => html`
 <tr><th scope="row">${count(part.fromStep + 1)}</th><td>${part.started.slice(0, 16).replace("T", " ")}</td><td>${part.cpu}</td>
-<td>${part.cores}</td><td>${bytes(part.memory)}</td><td>${part.runtime}, ${part.platform}</td><td>${part.workers}</td>
+<td>${part.cores}</td><td>${`${Math.round(part.memory / 2 ** 30)} GiB`}</td><td>${part.runtime}, ${part.platform}</td><td>${part.workers}</td>
 <td>${kernelsOf(part)}</td></tr>`,
   )}</tbody></table>`;
 }

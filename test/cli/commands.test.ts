@@ -37,6 +37,7 @@ describe("help", () => {
       "--out --preset --config --steps --minutes --batch --accumulate --seq-len --lr --seed --workers --val --resume",
     ],
     ["prepare", "--out --vocab --tokenizer --separator --field --val-share --sample --seed --overwrite --verify"],
+    ["report", "--output --csv"],
     ["eval", "--data --mode --kernels"],
     [
       "generate",
@@ -59,6 +60,7 @@ describe("help", () => {
     for (const command of [
       "prepare",
       "train",
+      "report",
       "pack",
       "eval",
       "generate",
@@ -85,7 +87,7 @@ describe("train", () => {
   });
 
   test("fills the run folder, and leaves nothing temporary", () => {
-    const files = ["model.safetensors", "state.safetensors", "tokenizer.json", "metrics.jsonl"];
+    const files = ["model.safetensors", "state.safetensors", "tokenizer.json", "metrics.jsonl", "report.html"];
     for (const file of files) expect(existsSync(join(run, file)), file).toBe(true);
     expect(readdirSync(run).filter((name) => name.includes(".tmp"))).toEqual([]);
   });

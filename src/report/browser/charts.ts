@@ -48,12 +48,13 @@ class DrawnChart {
         },
         axes: [
           axis({
-            size: 44,
+            size: 26,
             space: 60,
             grid: { show: false },
             label: unit.name,
             labelFont: FONT,
             labelSize: 16,
+            labelGap: 0,
             values: (_, splits) => splits.map(tickLabel),
           }),
           axis({
