@@ -10,4 +10,6 @@ export interface PageAssets {
  * The bundles of browser/: the build puts them into this module (esbuild.report.mjs). As it stands here pages have
  * tables and no charts.
  */
-export const pageAssets: PageAssets = { script: "", styles: "" };
+export function pageAssets(): PageAssets {
+  return { script: "", styles: "" };
+}

@@ -31,7 +31,7 @@ export function writeReport(runs: readonly string[], output?: string, csv = fals
   checkOutput(path);
   const text = csv
     ? metricsCsv(records)
-    : pageOf(records.length === 1 ? runReport(records[0]) : comparison(records), pageAssets);
+    : pageOf(records.length === 1 ? runReport(records[0]) : comparison(records), pageAssets());
   const bytes = new TextEncoder().encode(text);
   writeWhole(path, [bytes]);
   return { path, bytes: bytes.length, runs };
