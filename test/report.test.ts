@@ -214,6 +214,16 @@ describe("comparing", () => {
     }
   });
 
+  test("says so where a model is not causal, as the page of that run does", () => {
+    const a = runOf("a", 3);
+    const config = { ...presetConfig("tiny"), headNorm: "window" as const };
+    const run = { ...a, description: a.description && { ...a.description, config } };
+    for (const content of [runReport(run), comparison([run, runOf("b", 2)])]) {
+      expect(pageOf(content, { script: "", styles: "" })).toContain("Not causal");
+    }
+    expect(pageOf(comparison([a, a]), { script: "", styles: "" })).not.toContain("Not causal");
+  });
+
   test("says so where scores do not compare", () => {
     const b = runOf("b", 4);
     const corpus = b.description && { ...b.description.corpus, heldOut: { ...b.description.corpus.heldOut, bytes: 5 } };

@@ -74,6 +74,11 @@ Examples:
       const progress = new Progress();
       const signal = interruptSignal("stopping");
       const report = await RunningReport.of(flags.out);
+      const writeReport = () => {
+        const problem = report.write();
+        if (problem !== undefined) progress.say(problem);
+        return problem === undefined;
+      };
       const result = await train({
         ...rest,
         data,
@@ -91,10 +96,10 @@ Examples:
         },
         signal,
       }).catch((error) => {
-        if (error instanceof InterruptedError) report.write();
+        if (error instanceof InterruptedError) writeReport();
         throw error;
       });
-      const problem = report.write();
+      const reported = writeReport();
       progress.done();
       printResult(json, result, () =>
         [
@@ -106,7 +111,7 @@ Examples:
                 `best held-out ${result.best.valBitsPerByte.toFixed(3)} bits/byte after step ${count(result.best.step)}: ${flags.out}/best.safetensors`,
               ]
             : []),
-          problem ?? `report: ${flags.out}/report.html`,
+          ...(reported ? [`report: ${flags.out}/report.html`] : []),
         ].join("\n"),
       );
     });

@@ -4,7 +4,7 @@ import { chartsOfRuns, runColour } from "./curves.ts";
 import { count, duration, score } from "./figures.ts";
 import { type Content, type Html, html } from "./html.ts";
 import { axisChoice, chart, type PageContent, section, wide } from "./page.ts";
-import { configOf, type RunRecord, trainLoss } from "./run-record.ts";
+import { configOf, type RunRecord, trainLoss, whyNotCausal } from "./run-record.ts";
 import { story } from "./run-report.ts";
 import { kernelsOf } from "./run-tables.ts";
 
@@ -94,11 +94,16 @@ function settingsOf(run: RunRecord): Map<string, string> {
 /** What keeps figures of these runs from being compared. */
 function warnings(runs: readonly RunRecord[]): string[] {
   const differ = (what: (run: RunRecord) => unknown) => new Set(runs.map(what).filter(Boolean)).size > 1;
+  const notCausal = runs.filter((run) => whyNotCausal(run) !== undefined).map(({ name }) => name);
   return [
-    ...(differ(heldOutSize) ? ["They were scored on different texts, so their bits per byte do not compare."] : []),
-    ...(differ((run) => configOf(run)?.vocabSize)
-      ? ["Their vocabularies differ in size: bits per byte compare, nats a token do not."]
+    ...(notCausal.length > 0
+      ? [`Not causal, so that their losses and scores say nothing: ${notCausal.join(", ")}.`]
       : []),
+    ...(differ(heldOutSize)
+      ? ["They were scored on different texts, so their scores do not compare."]
+      : differ((run) => configOf(run)?.vocabSize)
+        ? ["Their vocabularies differ in size: bits per byte compare, nats a token do not."]
+        : []),
   ];
 }
 

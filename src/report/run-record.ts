@@ -74,3 +74,10 @@ export function trainLoss({ steps }: RunRecord): number {
   const last = steps.loss.slice(-20);
   return last.reduce((a, b) => a + b, 0) / last.length;
 }
+
+/** What is to be said of scores that show nothing; undefined for a causal model. */
+export function whyNotCausal(run: RunRecord): string | undefined {
+  return configOf(run)?.headNorm === "window"
+    ? "Not causal: its head norm showed the model the tokens that it was trained on and scored on, so its losses and scores say nothing about how well it predicts."
+    : undefined;
+}

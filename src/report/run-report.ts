@@ -8,7 +8,7 @@ import { count, duration, score } from "./figures.ts";
 import { type Content, type Html, html } from "./html.ts";
 import { halfLifeTable, ternaryTable } from "./layer-tables.ts";
 import { axisChoice, chart, type PageContent, section, wide } from "./page.ts";
-import { configOf, lastStep, type RunRecord, trainLoss } from "./run-record.ts";
+import { configOf, lastStep, type RunRecord, trainLoss, whyNotCausal } from "./run-record.ts";
 import { corpusTable, definitions, figuresTable, partsTable } from "./run-tables.ts";
 import { spread, thinning } from "./thinning.ts";
 
@@ -25,9 +25,12 @@ export function runReport(run: RunRecord): PageContent {
   const { every } = thinning(steps.step.length);
   return {
     title: run.name,
-    lead: html`${result ? `${count(result.steps)} steps, to the end` : `Not at its end: so far ${count(lastStep(run))} steps`}${
-      description ? html`; preset ${description.preset}, on ${description.data}` : ""
-    }.`,
+    lead: [
+      result ? `${count(result.steps)} steps, to the end` : `Not at its end: so far ${count(lastStep(run))} steps`,
+      description && `; preset ${description.preset}, on ${description.data}`,
+      ". ",
+      whyNotCausal(run),
+    ],
     charts,
     body: [
       gauges(run, config),

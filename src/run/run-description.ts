@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
-import type { ModelConfig } from "../engine/config.ts";
+import { type ModelConfig, parseConfig } from "../engine/config.ts";
 import type { KernelSet } from "../engine/instance.ts";
 import type { TrainingSettings } from "../train/settings.ts";
 import type { Host } from "./host.ts";
@@ -67,8 +67,23 @@ export function readDescription(path: string): RunDescription | undefined {
   if (!existsSync(path)) return undefined;
   try {
     const description: RunDescription = JSON.parse(readFileSync(path, "utf8"));
-    return Array.isArray(description?.parts) ? description : undefined;
+    return isWhole(description) ? description : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** Whether what is read is there. @throws for what is not even of the shape. */
+function isWhole({ preset, data, config, settings, corpus, parts }: RunDescription): boolean {
+  parseConfig(config);
+  const numbers = [corpus.training, corpus.heldOut].flatMap(({ stories, bytes, tokens }) => [stories, bytes, tokens]);
+  const partNumbers = parts.flatMap(({ fromStep, workers, cores, memory }) => [fromStep, workers, cores, memory]);
+  const texts = [preset, data, ...parts.flatMap(({ started, cpu }) => [started, cpu])];
+  const commands = parts.map(({ startedBy }) => startedBy?.command ?? []);
+  return (
+    [...numbers, ...partNumbers, ...Object.values(settings)].every((value) => typeof value === "number") &&
+    typeof settings.clip === "number" &&
+    texts.every((value) => typeof value === "string") &&
+    commands.every((words) => words.every((word) => typeof word === "string"))
+  );
 }

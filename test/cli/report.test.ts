@@ -98,8 +98,9 @@ describe("train", () => {
     expect(hash).toBe(trained.sha256);
     rmSync(join(blind, "report.html"));
     mkdirSync(join(blind, "report.html"));
-    const { stdout } = await works(trainTo(blind, "--steps", "30", "--resume"));
-    expect(stdout).toMatch(/\nno report: .*report\.html, which is a folder/);
+    const { stdout, stderr } = await works(trainTo(blind, "--steps", "30", "--resume", "--json"));
+    expect(JSON.parse(stdout).sha256).toBe(trained.sha256);
+    expect(stderr).toMatch(/\nno report: .*report\.html, which is a folder/);
     expect(sha256(join(blind, "model.safetensors"))).toBe(trained.sha256);
   });
 });
@@ -158,6 +159,9 @@ describe("report", () => {
     expect(readFileSync(join(bare, "report.html"), "utf8")).toContain("so far 5 steps");
     for (const file of ["run.json", "samples.jsonl", "model.safetensors"]) put(bare, file, "{broken");
     await works(["report", bare]);
+    put(bare, "run.json", '{"parts":[{}],"config":{}}');
+    put(bare, "samples.jsonl", '{"step":3,"layers":[null]}\n');
+    await works(["report", bare, run, "-o", join(folder, "bare.html")]);
   });
 
   test("refuses what is no run, in one line", async () => {
