@@ -4,6 +4,7 @@ import { copyFile, open, readdir, readFile, rm, writeFile } from "node:fs/promis
 import { basename } from "node:path";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
+import { buildUplot, uplotBeside } from "./esbuild.report.mjs";
 
 const out = "dist/web";
 /** Bytes of the stories that the page trains on; they end with a whole one. The package is to stay small. */
@@ -44,8 +45,9 @@ const { metafile } = await build({
   },
   splitting: true,
   format: "esm",
-  plugins: [packedKernels],
+  plugins: [packedKernels, uplotBeside],
 });
+await buildUplot();
 await build({ ...settings, entryPoints: ["src/web/theme.ts"], format: "iife" });
 await copyFile("src/web/icon.svg", `${out}/icon.svg`);
 // what the page's script imports is fetched along with it, and not after it

@@ -13,6 +13,7 @@ import { importCommand } from "./import.ts";
 import { infoCommand } from "./info.ts";
 import { packCommand } from "./pack.ts";
 import { prepareCommand } from "./prepare.ts";
+import { reportCommand } from "./report.ts";
 import { serveCommand } from "./serve.ts";
 import { trainCommand } from "./train.ts";
 
@@ -60,6 +61,7 @@ for (const command of [
   fetchCommand(),
   prepareCommand(),
   trainCommand(),
+  reportCommand(),
   evalCommand(),
   generateCommand(),
   auditCommand(),

@@ -1,13 +1,15 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
+import packageJson from "../../package.json" with { type: "json" };
 import type { ModelConfig, Preset } from "../engine/config.ts";
 import { ConfigError } from "../engine/errors.ts";
 import { countParameters } from "../engine/parameters.ts";
 import { train } from "../run/train.ts";
-import type { TrainOptions, TrainProgress } from "../run/train-options.ts";
+import { InterruptedError, type TrainOptions, type TrainProgress } from "../run/train-options.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { kernelsAsked, kernelsOption, number, workersOption } from "./options.ts";
 import { count, duration, Progress, printResult, timedShower } from "./output.ts";
+import { RunningReport } from "./running-report.ts";
 
 interface Flags extends Omit<TrainOptions, "data" | "config" | "preset"> {
   readonly preset: string;
@@ -63,14 +65,21 @@ export function trainCommand(): Command {
       "after",
       `
 Examples:
-  $ thunderbolt train stories.txt --out runs/a --minutes 10
+  $ thunderbolt train stories.txt --out runs/a --minutes 10          # and look at runs/a/report.html
   $ thunderbolt train stories.txt --out runs/b --preset small --steps 2000 --val held-out.txt
   $ thunderbolt train stories.txt --out runs/b --preset small --steps 2000 --val held-out.txt --resume`,
     )
     .action(async (data: string, flags: Flags) => {
       const { preset, config, seqLen, vocab, json, kernels, ...rest } = flags;
       using progress = new Progress();
+      const show = shower(progress);
       const signal = interruptSignal("stopping");
+      const report = await RunningReport.of(flags.out);
+      const writeReport = () => {
+        const problem = report.write();
+        if (problem !== undefined) progress.say(problem);
+        return problem === undefined;
+      };
       const result = await train({
         ...rest,
         data,
@@ -81,9 +90,17 @@ Examples:
           ...(vocab !== undefined && { vocabSize: vocab }),
         },
         ...optional("kernels", kernelsAsked(kernels)),
-        onProgress: shower(progress),
+        startedBy: { command: ["thunderbolt", ...process.argv.slice(2)], version: packageJson.version },
+        onProgress: (event) => {
+          show(event);
+          report.hear(event);
+        },
         signal,
+      }).catch((error) => {
+        if (error instanceof InterruptedError) writeReport();
+        throw error;
       });
+      const reported = writeReport();
       progress.done();
       printResult(json, result, () =>
         [
@@ -95,6 +112,7 @@ Examples:
                 `best held-out ${result.best.valBitsPerByte.toFixed(3)} bits/byte after step ${count(result.best.step)}: ${flags.out}/best.safetensors`,
               ]
             : []),
+          ...(reported ? [`report: ${flags.out}/report.html`] : []),
         ].join("\n"),
       );
     });

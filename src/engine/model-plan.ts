@@ -167,7 +167,7 @@ export function writeModelRecords(memory: WebAssembly.Memory, plan: ModelPlan): 
       ln2Bias: at(name("ln2.bias")),
       mix2: at(name("mix2")),
       // lb_l of MODEL.md
-      forgetFloor: (0.9 * l) / Math.max(1, config.nLayers - 1),
+      forgetFloor: forgetFloor(config, l),
       gatesCodes: forget.codes,
       gatesScales: forget.scale,
       forgetCodesT: forget.codesT,
@@ -185,4 +185,9 @@ export function writeModelRecords(memory: WebAssembly.Memory, plan: ModelPlan): 
     };
     writeRecord(memory, plan.blocks + l * recordBytes(layout.Block), layout.Block, values);
   }
+}
+
+/** The least value of a layer's forget gates: lb in MODEL.md. */
+export function forgetFloor({ nLayers }: ModelConfig, layer: number): number {
+  return (0.9 * layer) / Math.max(1, nLayers - 1);
 }

@@ -8,6 +8,7 @@ import { deriveSettings, presetSettings } from "../train/settings.ts";
 import { benchmarkKernels, bestTime } from "./benchmark-kernels.ts";
 import { benchmarkTraining } from "./benchmark-training.ts";
 import { crewFor } from "./crew.ts";
+import { runtimeName } from "./host.ts";
 import { isRevectorized } from "./revectorize.ts";
 
 /** What to measure. */
@@ -106,9 +107,4 @@ export async function benchmark(options: BenchmarkOptions): Promise<Benchmark> {
     relaxedSimd: whyNotRelaxed() === undefined,
     revectorize: isRevectorized(),
   };
-}
-
-function runtimeName(): string {
-  const { bun, deno } = process.versions;
-  return bun ? `Bun ${bun}` : deno ? `Deno ${deno}` : `Node ${process.versions.node}`;
 }

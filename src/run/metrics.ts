@@ -1,7 +1,7 @@
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { saving, writeWhole } from "./write-file.ts";
 
-/** A run's metrics.jsonl: a line for each step, and one with the result at the end. */
+/** What a run writes line by line, as JSON: metrics.jsonl, a line for each step and one with the result at the end. */
 export class Metrics {
   readonly path: string;
 

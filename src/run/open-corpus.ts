@@ -12,7 +12,7 @@ import { readText } from "./read-text.ts";
 import { ShardSource } from "./shard-source.ts";
 
 /** Stories in tokens, each ended by `<eos>`. */
-interface CorpusSide {
+export interface CorpusSide {
   readonly tokens: TokenSource;
   readonly stories: number;
   /** UTF-8 bytes of the stories' text. */

@@ -8,27 +8,33 @@ import type { TrainingState } from "../train/training.ts";
 import type { Identity } from "./identity.ts";
 import { Metrics } from "./metrics.ts";
 import { checkOutFolder } from "./out-folder.ts";
+import { describeRun, type RunDescription, type RunPart } from "./run-description.ts";
 import { readState, type SavedRun, writeState } from "./run-state.ts";
 import { writeWhole } from "./write-file.ts";
 
 const STATE = "state.safetensors";
-const MODEL = "model.safetensors";
+export const MODEL = "model.safetensors";
 const BEST = "best.safetensors";
 const TOKENIZER = "tokenizer.json";
-const METRICS = "metrics.jsonl";
+export const METRICS = "metrics.jsonl";
+export const LOOKS = "samples.jsonl";
+export const DESCRIPTION = "run.json";
+export const REPORT = "report.html";
 /** States before the last: state-<step>.safetensors. */
 const EARLIER = /^state-(\d+)\.safetensors$/;
 /** Files that a save was writing when its process died. */
-const UNFINISHED = /^(state|model|best|tokenizer|metrics)\.(safetensors|json|jsonl)\.\d+\.tmp$/;
+const UNFINISHED = /^(state|model|best|tokenizer|metrics|samples|run|report)\.(safetensors|json|jsonl|html)\.\d+\.tmp$/;
 
 /**
- * The folder of a training run: model.safetensors, state.safetensors, tokenizer.json and metrics.jsonl; the states
- * before the last, and best.safetensors, if asked for. Every file is written whole or not at all, and a state alone is
- * enough to go on.
+ * The folder of a training run: model.safetensors, state.safetensors, tokenizer.json, and for its report run.json,
+ * metrics.jsonl and samples.jsonl; the states before the last, and best.safetensors, if asked for. Every file is
+ * written whole or not at all, or line by line, and a state alone is enough to go on.
  */
 export class RunFolder {
   readonly path: string;
   readonly metrics: Metrics;
+  /** Looks at the model (train/look.ts), one for each score. */
+  readonly looks: Metrics;
   readonly #keep: number;
   /** The state that is known to be whole. */
   #last: { readonly name: string; readonly step: number } | undefined;
@@ -41,6 +47,7 @@ export class RunFolder {
     checkOutFolder(path);
     this.path = path;
     this.metrics = new Metrics(join(path, METRICS));
+    this.looks = new Metrics(join(path, LOOKS));
     this.#keep = keep;
   }
 
@@ -100,6 +107,11 @@ export class RunFolder {
     return hash.digest("hex");
   }
 
+  /** Writes what the run is, and who works on it from here on. @throws SaveError */
+  describe(run: Omit<RunDescription, "parts">, part: RunPart): void {
+    describeRun(join(this.path, DESCRIPTION), run, part);
+  }
+
   /** Writes the model as it stands to best.safetensors. @throws SaveError */
   saveBest(learner: Learner, tokenizerJson: string): void {
     writeWhole(join(this.path, BEST), modelFileOf(learner, tokenizerJson));
@@ -157,7 +169,9 @@ export class RunFolder {
 
   /** What a run has left here. */
   #present(): string[] {
-    const others = [MODEL, BEST, TOKENIZER, METRICS].filter((file) => existsSync(join(this.path, file)));
+    const others = [MODEL, BEST, TOKENIZER, DESCRIPTION, METRICS, LOOKS, REPORT].filter((file) =>
+      existsSync(join(this.path, file)),
+    );
     return [...this.#states(), ...others];
   }
 }

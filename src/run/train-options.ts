@@ -3,6 +3,7 @@ import { ThunderboltError } from "../engine/errors.ts";
 import type { TrainingCrewFactory } from "../train/crew.ts";
 import type { TrainingSettings } from "../train/settings.ts";
 import type { CorpusReport } from "../train/training.ts";
+import type { StartedBy } from "./run-description.ts";
 
 /** What to train, on what, for how long. */
 export interface TrainOptions extends Partial<TrainingSettings> {
@@ -47,6 +48,8 @@ export interface TrainOptions extends Partial<TrainingSettings> {
   readonly onProgress?: (progress: TrainProgress) => void;
   /** Ends the run after the current step, with its state saved; before the first step, with nothing written. */
   readonly signal?: AbortSignal;
+  /** @internal The command that this run is from, for its report. */
+  readonly startedBy?: StartedBy;
   /** @internal Who does the work; by default a pool of threads. */
   readonly crew?: TrainingCrewFactory;
 }

@@ -8,11 +8,15 @@ import { wholeNumber } from "../engine/whole-number.ts";
 import type { Evaluation } from "../inference/evaluate.ts";
 import { Learner, StoppedError } from "../train/learner.ts";
 import { lengthAsked } from "../train/length.ts";
+import { lookAt } from "../train/look.ts";
 import { deriveSettings, presetSettings } from "../train/settings.ts";
 import { Training } from "../train/training.ts";
 import { crewFor } from "./crew.ts";
+import { thisHost } from "./host.ts";
 import { checkIdentity, identityOf } from "./identity.ts";
-import { openCorpus } from "./open-corpus.ts";
+import { type Corpus, type CorpusSide, openCorpus } from "./open-corpus.ts";
+import { isRevectorized } from "./revectorize.ts";
+import type { RunDescription } from "./run-description.ts";
 import { RunFolder } from "./run-folder.ts";
 import { InterruptedError, type TrainOptions, type TrainResult } from "./train-options.ts";
 
@@ -65,6 +69,19 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const stop = () => learner.stop();
   signal?.addEventListener("abort", stop, { once: true });
   try {
+    const describe = () =>
+      folder.describe(
+        { preset, data, val, config, settings, corpus: corpusFigures(corpus) },
+        {
+          fromStep: learner.step,
+          started: new Date().toISOString(),
+          workers,
+          kernels: compiled.set,
+          revectorize: isRevectorized(),
+          ...thisHost(),
+          startedBy: options.startedBy,
+        },
+      );
     const text = {
       training: training.tokens,
       validation: { tokens: validation.tokens, bytes: validation.bytes },
@@ -75,6 +92,8 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       learner.restore(saved.weights, saved.optimizer);
       folder.removeUnfinished();
       folder.metrics.rewind(learner.step, saved.progress.scored);
+      folder.looks.rewind(saved.progress.scored ?? 0);
+      describe();
       // a process that died after it saved the state of its best model had not written that model yet
       if (saved.progress.best?.step === learner.step) folder.saveBest(learner, tokenizer.json);
       options.onProgress?.({
@@ -86,6 +105,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     } else {
       folder.create();
       learner.initialise(settings.seed);
+      describe();
     }
     options.onProgress?.({
       kind: "corpus",
@@ -111,6 +131,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
         .catch((error) => {
           throw signal?.aborted ? interrupted() : error;
         });
+    const look = async () => folder.looks.log(await lookAt(learner, tokenizer, validation.tokens));
     const keepIfBest = ({ bitsPerByte }: Evaluation) => {
       const best = run.state.best?.step === learner.step;
       options.onProgress?.({ kind: "scored", step: learner.step, bitsPerByte, best });
@@ -126,6 +147,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
         const { bitsPerByte, natsPerToken } = evaluation;
         // before the state that says that it is done
         folder.metrics.log({ step: learner.step, valBitsPerByte: bitsPerByte, valNatsPerToken: natsPerToken });
+        await look();
         keepIfBest(evaluation);
       }
       if (learner.step > 0 && learner.step % saveEvery === 0 && lastSaved !== learner.step) save();
@@ -141,6 +163,9 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     // what is trained is safe before the score, which may take long
     const sha256 = save();
     const evaluation = await score();
+    // one that had ended before has been looked at
+    folder.looks.rewind(learner.step - 1);
+    await look();
     if (evalEvery !== undefined) keepIfBest(evaluation);
     const { seconds, best } = run.state;
     const result: TrainResult = {
@@ -170,4 +195,14 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     await learner.close();
     corpus.close();
   }
+}
+
+function corpusFigures({ training, validation, sha256 }: Corpus): RunDescription["corpus"] {
+  const figures = ({ stories, bytes, tokens }: CorpusSide, hash: string) => ({
+    stories,
+    bytes,
+    tokens: tokens.length,
+    sha256: hash,
+  });
+  return { training: figures(training, sha256.training), heldOut: figures(validation, sha256.validation) };
 }

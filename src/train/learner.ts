@@ -173,6 +173,16 @@ export class Learner {
     return this.#crew.run({ kind: "score", job });
   }
 
+  /**
+   * The forget gates of every block for a text of at most seqLen tokens that is read from nothing: [T][channels] each,
+   * views that the next call overwrites.
+   */
+  forgetGates(ids: ArrayLike<number>): Float32Array[] {
+    this.runner.forward(ids);
+    const { model, scoring } = this.plan;
+    return scoring[0].saved.map(({ forget }) => this.#floats(forget, ids.length * model.recurrentWidth));
+  }
+
   /** Ends the crew. */
   async close(): Promise<void> {
     await this.#crew.close();

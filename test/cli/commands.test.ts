@@ -40,7 +40,7 @@ describe("train", () => {
   });
 
   test("fills the run folder, and leaves nothing temporary", () => {
-    const files = ["model.safetensors", "state.safetensors", "tokenizer.json", "metrics.jsonl"];
+    const files = ["model.safetensors", "state.safetensors", "tokenizer.json", "metrics.jsonl", "report.html"];
     for (const file of files) expect(existsSync(join(run, file)), file).toBe(true);
     expect(readdirSync(run).filter((name) => name.includes(".tmp"))).toEqual([]);
   });

@@ -63,6 +63,16 @@ const commands: Readonly<Record<string, Row>> = {
       [[inputs.text, "--out", fresh(), "--preset", "huge"], /unknown preset "huge"; known: tiny, small, medium, v5/],
     ],
   },
+  report: {
+    options: "--output --csv",
+    works: () => [run, "-o", fresh()],
+    keys: "path bytes runs",
+    refuses: () => [
+      [[], /missing required argument 'run'/],
+      [[nowhere], /nowhere does not exist/],
+      [[run, "-o", join(nowhere, "a")], /nowhere/],
+    ],
+  },
   eval: {
     options: "--data --mode --as-released --workers --kernels",
     works: () => [run, "--data", inputs.heldOut, "--workers", "1"],
@@ -149,9 +159,9 @@ const commands: Readonly<Record<string, Row>> = {
     needs: () => ({ interruptAt: /"url"/, signal: "SIGTERM" }),
     keys: "url model page",
     refuses: () => [
-      [[], /missing required argument 'model'/],
       [[nowhere], /nowhere does not exist/],
       [[run, "--port", "http"], /--port .*'http' is invalid/],
+      [[run, "--port", "70000"], /--port is 70000; it must be/],
     ],
   },
   bench: {

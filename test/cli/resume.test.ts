@@ -45,6 +45,7 @@ function expectAsStraight(run: string, result: Record<string, unknown>): void {
   }
   expect(stateOf(run)).toEqual(stateOf(straight));
   expect(metrics(run).map(timeless)).toEqual(metrics(straight).map(timeless));
+  expect(readFileSync(join(run, "samples.jsonl"), "utf8")).toBe(readFileSync(join(straight, "samples.jsonl"), "utf8"));
 }
 
 /** Trains from the library until a step is done, or until the run knows how many there will be, and stops there. */

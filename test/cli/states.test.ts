@@ -39,6 +39,7 @@ function expectAsStraight(run: string, result: Record<string, unknown>): void {
   }
   expect(tensorsOf(run)).toBe(tensorsOf(straight));
   expect(metrics(run).map(timeless)).toEqual(metrics(straight).map(timeless));
+  expect(readFileSync(join(run, "samples.jsonl"), "utf8")).toBe(readFileSync(join(straight, "samples.jsonl"), "utf8"));
   expect(readdirSync(run).filter((name) => name.endsWith(".tmp"))).toEqual([]);
 }
 
