@@ -4,7 +4,7 @@
 import { loadModel } from "thunderbolt-lm";
 import { createApp } from "thunderbolt-lm/server";
 
-const packaged = new URL("models/tinystories.thunderbolt", import.meta.resolve("thunderbolt-lm/package.json"));
+const packaged = import.meta.resolve("thunderbolt-lm/models/tinystories.thunderbolt");
 const model = await loadModel(Deno.args[0] ?? packaged);
 const app = createApp(model);
 

@@ -3,7 +3,7 @@
 //   node node.mjs [model]
 import { loadModel } from "thunderbolt-lm";
 
-const packaged = new URL("models/tinystories.thunderbolt", import.meta.resolve("thunderbolt-lm/package.json"));
+const packaged = import.meta.resolve("thunderbolt-lm/models/tinystories.thunderbolt");
 const model = await loadModel(process.argv[2] ?? packaged);
 
 const prompt = "Once upon a time";

@@ -41,6 +41,11 @@ test("node.mjs tells a story and scores a text", async () => {
   expect(lines[1].trim()).toBe(`${first.nats.toFixed(2)} ${JSON.stringify(first.text)}`);
 });
 
+test("node.mjs takes the model that ships, where none is named", () => {
+  const said = execFileSync(process.execPath, ["node.mjs"], { cwd: examples, encoding: "utf8" });
+  expect(said).toMatch(/^Once upon a time.*bits a byte/s);
+});
+
 test.for<[file: string, command: string[], storyPath: string, appPath: string]>([
   ["hono/server.mjs", [process.execPath], "/story", "/llm"],
   ["deno.ts", ["deno", "run", "--allow-read", "--allow-env", "--allow-net"], "/", ""],

@@ -9,7 +9,7 @@ import { streamText } from "hono/streaming";
 import { loadModel } from "thunderbolt-lm";
 import { createApp } from "thunderbolt-lm/server";
 
-const packaged = new URL("models/tinystories.thunderbolt", import.meta.resolve("thunderbolt-lm/package.json"));
+const packaged = import.meta.resolve("thunderbolt-lm/models/tinystories.thunderbolt");
 const model = await loadModel(process.argv[2] ?? packaged);
 
 const app = new Hono();
