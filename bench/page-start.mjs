@@ -4,12 +4,10 @@
  *
  *   node bench/page-start.mjs [model.thunderbolt] [--runs 15]
  *
- * Without a model it makes one: `small`, trained for one step and packed; an untrained model is as fast as any.
+ * Without a model it takes the one that ships.
  */
-import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
-import { tmpdir } from "node:os";
 import { extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -21,7 +19,7 @@ const { values, positionals } = parseArgs({
   options: { runs: { type: "string", default: "15" } },
 });
 const root = fileURLToPath(new URL("..", import.meta.url));
-const model = positionals[0] ? readFileSync(positionals[0]) : untrained();
+const model = readFileSync(positionals[0] ?? join(root, "models/tinystories.thunderbolt"));
 const types = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
 
 const server = createServer(({ url }, response) => {
@@ -75,20 +73,4 @@ function watch() {
     }).observe(stories, { childList: true, characterData: true, subtree: true });
     document.querySelector("#generate-form").requestSubmit();
   });
-}
-
-function untrained() {
-  const folder = mkdtempSync(join(tmpdir(), "thunderbolt-page-"));
-  const thunderbolt = (...args) =>
-    execFileSync(process.execPath, [join(root, "dist/cli.js"), ...args], {
-      cwd: root,
-      stdio: ["ignore", "ignore", "inherit"],
-    });
-  const text = join(folder, "text.txt");
-  writeFileSync(text, readFileSync(join(root, "data/tinystories.txt")).subarray(0, 500_000));
-  thunderbolt("train", text, "--preset", "small", "--steps", "1", "--out", join(folder, "run"));
-  thunderbolt("pack", join(folder, "run"), "-o", join(folder, "small.thunderbolt"));
-  const bytes = readFileSync(join(folder, "small.thunderbolt"));
-  rmSync(folder, { recursive: true });
-  return bytes;
 }

@@ -1,34 +1,23 @@
 /**
- * How long from the import to the first token? Trains a small model for a few steps, packs it, and times fresh processes
- * that import the package, load the model and generate one token.
+ * How long from the import to the first token? Times fresh processes that import the package, load a model and generate
+ * one token.
  *
- *   node bench/start-up.mjs [--preset small] [--runs 20] [--runtime node]
+ *   node bench/start-up.mjs [model] [--runs 20] [--runtime node]
  */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
-const { values } = parseArgs({
-  options: {
-    preset: { type: "string", default: "small" },
-    runs: { type: "string", default: "20" },
-    runtime: { type: "string", default: process.execPath },
-  },
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { runs: { type: "string", default: "20" }, runtime: { type: "string", default: process.execPath } },
 });
-const root = fileURLToPath(new URL("..", import.meta.url));
+const shipped = fileURLToPath(new URL("../models/tinystories.thunderbolt", import.meta.url));
+const model = resolve(positionals[0] ?? shipped);
 const folder = mkdtempSync(join(tmpdir(), "thunderbolt-start-up-"));
-const thunderbolt = (...args) =>
-  execFileSync(process.execPath, ["dist/cli.js", ...args], { cwd: root, stdio: ["ignore", "ignore", "inherit"] });
-
-const run = join(folder, "run");
-const model = join(folder, "model.thunderbolt");
-const val = ["--val", "data/tinystories-held-out.txt"];
-thunderbolt("train", "data/tinystories.txt", ...val, "--preset", values.preset, "--steps", "2", "--out", run);
-thunderbolt("pack", run, "-o", model);
-
 const program = join(folder, "program.mjs");
 writeFileSync(
   program,
@@ -48,7 +37,7 @@ const rows = Array.from({ length: Number(values.runs) }, () =>
 rmSync(folder, { recursive: true });
 
 const names = ["import", "load", "first token", "all"];
-console.log(`${values.preset}, ${rows.length} processes, milliseconds (median, best):`);
+console.log(`${rows.length} processes, milliseconds (median, best):`);
 names.forEach((name, i) => {
   const sorted = rows.map((row) => row[i]).sort((a, b) => a - b);
   const [median, best] = [sorted[Math.floor(sorted.length / 2)], sorted[0]];
