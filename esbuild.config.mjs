@@ -2,7 +2,7 @@
 // them the kernels' modules, for hosts that must be given them.
 import { copyFile, readFile, rm, writeFile } from "node:fs/promises";
 import { build } from "esbuild";
-import { buildUplot, reportAssets } from "./esbuild.report.mjs";
+import { reportAssets } from "./esbuild.report.mjs";
 
 const { dependencies, optionalDependencies } = JSON.parse(await readFile("package.json", "utf8"));
 
@@ -43,7 +43,6 @@ await build({
   external: Object.keys({ ...dependencies, ...optionalDependencies }),
   plugins: [listingOnly, reportAssets],
 });
-await buildUplot();
 for (const module of ["simd", "relaxed", "single"]) await copyFile(`wasm-build/${module}.wasm`, `dist/${module}.wasm`);
 await copyFile("src/kernels-module.d.ts", "dist/kernels-module.d.ts");
 await writeFile("dist/web-worker.d.ts", "export {};\n");

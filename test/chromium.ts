@@ -36,11 +36,12 @@ export async function openWatched(
   return page;
 }
 
-/** Runs in our page: how much of the chart is not empty. */
-export function drawnPixels(): number {
-  const canvas = document.querySelector<HTMLCanvasElement>("#chart canvas");
-  const pixels = canvas?.getContext("2d")?.getImageData(0, 0, canvas.width, canvas.height).data ?? [];
-  let drawn = 0;
-  for (let i = 3; i < pixels.length; i += 4) if (pixels[i] > 0) drawn++;
-  return drawn;
+/** Runs in a page: how much of each of its charts is not empty, in pixels. */
+export function drawnPixels(): number[] {
+  return [...document.querySelectorAll("canvas")].map((canvas) => {
+    const pixels = canvas.getContext("2d")?.getImageData(0, 0, canvas.width, canvas.height).data ?? [];
+    let drawn = 0;
+    for (let i = 3; i < pixels.length; i += 4) if (pixels[i] > 0) drawn++;
+    return drawn;
+  });
 }

@@ -15,8 +15,9 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
-import { type Browser, chromium } from "playwright-core";
+import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { executablePath, launchChromium, noChromium } from "./chromium.ts";
 import { type Block, blocksOf, commandsOf } from "./documents/blocks.ts";
 import { notRun } from "./documents/not-run.ts";
 import { atEnd, serveFolder, shownBy } from "./documents/pages.ts";
@@ -27,11 +28,7 @@ const documents = ["README.md", "docs/how-it-works.md", "docs/training.md", "doc
 const listed = ["CONTRIBUTING.md"];
 
 const { shortCode } = await import(new URL("documents/shorten.mjs", import.meta.url).href);
-const { findChromium } = await import(new URL("runtimes/chromium.mjs", import.meta.url).href);
-const executablePath: string | undefined = findChromium();
-if (!executablePath) {
-  console.warn("test/documents.test.ts opens no page: no Chromium is in the path, and THUNDERBOLT_CHROMIUM names none");
-}
+if (!executablePath) console.warn(`test/documents.test.ts opens no page: ${noChromium}`);
 
 const folder = mkdtempSync(join(tmpdir(), "thunderbolt-documents-"));
 let surroundings: Surroundings;
@@ -39,7 +36,7 @@ let browser: Browser | undefined;
 
 beforeAll(async () => {
   surroundings = await startSurroundings();
-  if (executablePath) browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
+  if (executablePath) browser = await launchChromium();
 });
 
 afterAll(async () => {

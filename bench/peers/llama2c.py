@@ -139,6 +139,22 @@ def windows_of(ids, length):
         yield window, half
 
 
+def nats_of(model, windows, padding):
+    """The sum over what counts in some windows, by the model's `nats`, and of how many tokens it is."""
+    windows = sorted(windows, key=lambda window: len(window[0]))
+    nats, tokens = 0.0, 0
+    with torch.inference_mode():
+        for at in range(0, len(windows), 16):
+            batch = windows[at : at + 16]
+            longest = max(len(ids) for ids, _ in batch)
+            padded = torch.tensor([ids + [padding] * (longest - len(ids)) for ids, _ in batch])
+            for row, (ids, first) in zip(model.nats(padded), batch):
+                counted = row[first : len(ids) - 1]
+                nats += counted.double().sum().item()
+                tokens += len(counted)
+    return nats, tokens
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("model")
@@ -150,17 +166,8 @@ def main():
     tokenizer = Tokenizer(args.tokenizer, model.vocab)
     stories = stories_of(args.text, args.bytes)
     windows = [w for story in stories for w in windows_of([BOS, *tokenizer.encode(story), BOS], model.length)]
-    windows.sort(key=lambda window: len(window[0]))
-    started, nats, tokens = time.perf_counter(), 0.0, 0
-    with torch.inference_mode():
-        for at in range(0, len(windows), 16):
-            batch = windows[at : at + 16]
-            T = max(len(ids) for ids, _ in batch)
-            padded = torch.tensor([ids + [BOS] * (T - len(ids)) for ids, _ in batch])
-            for row, (ids, first) in zip(model.nats(padded), batch):
-                counted = row[first : len(ids) - 1]
-                nats += counted.double().sum().item()
-                tokens += len(counted)
+    started = time.perf_counter()
+    nats, tokens = nats_of(model, windows, BOS)
     seconds = time.perf_counter() - started
     size = sum(len(story.encode()) for story in stories)
     result = {

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from architectures import PEERS, SEQ_LEN
-from llama2c import windows_of
+from llama2c import nats_of, windows_of
 from torch import nn
 
 BATCH = 8
@@ -99,16 +99,7 @@ def score(network, tokens: np.ndarray) -> float:
     for story in stories:
         ids = [EOS, *story.tolist()]
         windows += windows_of(ids, network.longest) if network.longest else [(ids, 0)]
-    windows.sort(key=lambda window: len(window[0]))
-    nats = 0.0
-    with torch.inference_mode():
-        for at in range(0, len(windows), 16):
-            batch = windows[at : at + 16]
-            longest = max(len(ids) for ids, _ in batch)
-            padded = torch.tensor([ids + [EOS] * (longest - len(ids)) for ids, _ in batch])
-            for row, (ids, first) in zip(network.nats(padded), batch):
-                nats += row[first : len(ids) - 1].double().sum().item()
-    return nats
+    return nats_of(network, windows, EOS)[0]
 
 
 def decode_speed(network, seconds: float = 4) -> float:

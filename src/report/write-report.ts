@@ -1,6 +1,5 @@
-import { accessSync, constants, existsSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { OptionError } from "../engine/errors.ts";
+import { join } from "node:path";
+import { checkOutFile } from "../run/out-file.ts";
 import { REPORT } from "../run/run-folder.ts";
 import { writeWhole } from "../run/write-file.ts";
 import { pageAssets } from "./assets.ts";
@@ -28,7 +27,7 @@ export interface ReportResult {
 export function writeReport(runs: readonly string[], output?: string, csv = false): ReportResult {
   const path = output ?? reportPath(runs, csv);
   const records = runs.map(readRun);
-  checkOutput(path);
+  checkOutFile(path);
   const text = csv
     ? metricsCsv(records)
     : pageOf(records.length === 1 ? runReport(records[0]) : comparison(records), pageAssets());
@@ -41,21 +40,4 @@ export function writeReport(runs: readonly string[], output?: string, csv = fals
 function reportPath(runs: readonly string[], csv = false): string {
   const name = csv ? "metrics.csv" : REPORT;
   return runs.length === 1 ? join(runs[0], name) : name;
-}
-
-/** @throws OptionError for a file that cannot be written, as far as that can be told before. */
-function checkOutput(path: string): void {
-  if (path === "") throw new OptionError("output is empty; it must be the path of a file");
-  const folder = dirname(path);
-  if (existsSync(path) && statSync(path).isDirectory()) {
-    throw new OptionError(`output is ${path}, which is a folder; give the path of a file`);
-  }
-  if (!existsSync(folder) || !statSync(folder).isDirectory()) {
-    throw new OptionError(`output is ${path}, but there is no folder ${folder}; make it first`);
-  }
-  try {
-    accessSync(folder, constants.W_OK);
-  } catch {
-    throw new OptionError(`output is ${path}, but ${folder} may not be written to; give another place`);
-  }
 }

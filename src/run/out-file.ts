@@ -1,4 +1,4 @@
-import { existsSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { OptionError } from "../engine/errors.ts";
 
@@ -16,5 +16,10 @@ export function checkOutFile(path: string): void {
   }
   if (existsSync(path) && statSync(path).isDirectory()) {
     throw new OptionError(`output is ${path}, which is a folder; give the path of a file`);
+  }
+  try {
+    accessSync(folder, constants.W_OK);
+  } catch {
+    throw new OptionError(`output is ${path}, but ${folder} may not be written to; give another place`);
   }
 }

@@ -70,7 +70,7 @@ const commands: Readonly<Record<string, Row>> = {
     refuses: () => [
       [[], /missing required argument 'run'/],
       [[nowhere], /nowhere does not exist/],
-      [[run, "-o", join(nowhere, "a")], /nowhere/],
+      [[run, "-o", join(nowhere, "a")], /--output is .*, but there is no folder .*nowhere; make it first/],
     ],
   },
   eval: {
