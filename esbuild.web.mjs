@@ -74,7 +74,6 @@ await writeFile(`${out}/stories.txt.gz`, gzipSync(await sampleStories(), { level
 async function licences() {
   const files = [
     "@huggingface/hub/LICENSE",
-    "@huggingface/tokenizers/LICENSE",
     "assemblyscript/LICENSE",
     "assemblyscript/NOTICE",
     "tinyqueue/LICENSE",

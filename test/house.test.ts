@@ -41,7 +41,7 @@ const outer: Readonly<Record<string, readonly string[]>> = {
 /** What src/ takes in from npm, by room; the bundles for the web take it along. */
 const packages: Readonly<Record<string, readonly string[]>> = {
   engine: ["@assemblyscript/loader"],
-  tokenizer: ["@huggingface/tokenizers", "tinyqueue"],
+  tokenizer: ["tinyqueue"],
 };
 
 function roomOf(path: string): string {

@@ -1,6 +1,6 @@
 """Trains one PyTorch peer for some minutes and scores it: the process that minutes.py starts.
 
-    python bench/peers/trial.py transformer --train DIR --score DIR --minutes 20 [--lr X] [--seed S] [--threads N]
+    python bench/peers/trial.py transformer --train DIR --score DIR --minutes 20 [--lr X] [--batch B] [--seed S] [--threads N]
 
 Both folders come from `thunderbolt prepare`, with one tokenizer. The clock counts training alone: the fastest of
 float32 and bfloat16, plain and compiled, is found before it starts, and compiling is done by then. The rate rises for
@@ -22,7 +22,6 @@ from architectures import PEERS, SEQ_LEN
 from llama2c import nats_of, windows_of
 from torch import nn
 
-BATCH = 8
 CLIP = 1.0
 EOS = 3
 
@@ -34,12 +33,12 @@ def tokens_of(folder: Path) -> tuple[np.ndarray, int, int]:
     return np.concatenate(shards), index["train"]["bytes"], index["vocabSize"]
 
 
-def batches(tokens: np.ndarray, seed: int):
+def batches(tokens: np.ndarray, batch: int, seed: int):
     """Windows in an order of each epoch's own, without end: ids and targets [B, T]."""
     order = np.random.default_rng(seed)
     count = (len(tokens) - 1) // SEQ_LEN
     while True:
-        for starts in order.permutation(count)[: count - count % BATCH].reshape(-1, BATCH) * SEQ_LEN:
+        for starts in order.permutation(count)[: count - count % batch].reshape(-1, batch) * SEQ_LEN:
             rows = torch.from_numpy(np.stack([tokens[s : s + SEQ_LEN + 1] for s in starts]).astype(np.int64))
             yield rows[:, :-1].contiguous(), rows[:, 1:].contiguous()
 
@@ -69,7 +68,7 @@ class Trainer:
         return loss.item()
 
 
-def fastest(peer: str, vocab: int, data) -> tuple[str, bool, dict]:
+def fastest(peer: str, vocab: int, data, step_tokens: int) -> tuple[str, bool, dict]:
     """Which type and mode trains the most tokens a second, the best of some steps each; and all figures."""
     speeds = {}
     for dtype in ("float32", "bfloat16"):
@@ -82,9 +81,9 @@ def fastest(peer: str, vocab: int, data) -> tuple[str, bool, dict]:
                 trainer.step(ids, targets, 0)
                 times.append(time.perf_counter() - started)
                 # a type for which this CPU has no instructions is not tried at length, nor compiled
-                if not compiled and speeds and times[0] > 6 * BATCH * SEQ_LEN / max(speeds.values()):
+                if not compiled and speeds and times[0] > 6 * step_tokens / max(speeds.values()):
                     break
-            speeds[dtype, compiled] = BATCH * SEQ_LEN / min(times)
+            speeds[dtype, compiled] = step_tokens / min(times)
             if not compiled and len(times) == 1:
                 break
     dtype, compiled = max(speeds, key=speeds.get)
@@ -122,14 +121,17 @@ def main():
     parser.add_argument("--score", type=Path, required=True)
     parser.add_argument("--minutes", type=float, required=True)
     parser.add_argument("--lr", type=float)
+    parser.add_argument("--batch", type=int)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     flags = parser.parse_args()
     torch.set_num_threads(flags.threads)
     tokens, _, vocab = tokens_of(flags.train)
-    dtype, compiled, speeds = fastest(flags.peer, vocab, batches(tokens, 1))
+    batch = flags.batch or PEERS[flags.peer]["settings"]["batch"]
+    step_tokens = batch * SEQ_LEN
+    dtype, compiled, speeds = fastest(flags.peer, vocab, batches(tokens, batch, 1), step_tokens)
     trainer = Trainer(flags.peer, vocab, dtype, compiled, flags.seed, flags.lr)
-    data, seconds, steps = batches(tokens, flags.seed), flags.minutes * 60, 0
+    data, seconds, steps = batches(tokens, batch, flags.seed), flags.minutes * 60, 0
     # a compiled network compiles again for every new one
     fresh = {name: value.clone() for name, value in trainer.network.state_dict().items()}
     trainer.step(*next(data), 0)
@@ -151,9 +153,10 @@ def main():
         "mode": f"{dtype} {'compiled' if compiled else 'eager'}",
         "speeds": speeds,
         "lr": trainer.lr,
+        "batch": batch,
         "steps": steps,
-        "tokens": steps * BATCH * SEQ_LEN,
-        "tokensPerSecond": steps * BATCH * SEQ_LEN / elapsed,
+        "tokens": steps * step_tokens,
+        "tokensPerSecond": steps * step_tokens / elapsed,
         "cpuShare": cpu,
         "maxRssMiB": memory,
         "bitsPerByte": nats / math.log(2) / size,

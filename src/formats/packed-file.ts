@@ -129,8 +129,9 @@ function tensorNames({ name, kind }: Parameter): string[] {
 
 /** Only 0, 1 and 2 are codes, and inputs past the last are 0: a table index must lie within the table. */
 function checkCodes(bytes: Uint8Array, outputs: number, inputs: number, what: string): void {
-  // sixteen at a time; there are [..][4] bytes, but they need not lie where words do
-  const words = new Uint32Array(new Uint8Array(bytes).buffer);
+  // sixteen at a time; there are [..][4] bytes, which our files keep where words may lie
+  const aligned = bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes);
+  const words = new Uint32Array(aligned.buffer, aligned.byteOffset, aligned.length / 4);
   for (let i = 0; i < words.length; i++) {
     if (words[i] & (words[i] >>> 1) & 0x55555555)
       throw new FormatError(`${what} holds a code of 3; expected 0, 1 or 2`);

@@ -7,17 +7,22 @@ export const BYTE_ORDER: readonly number[] = byteOrder();
 /** The character that stands for each byte in a byte-level vocabulary; index = byte. */
 export const BYTE_SYMBOLS: readonly string[] = byteSymbols();
 
-const SYMBOL_BYTES: ReadonlyMap<string, number> = new Map(BYTE_SYMBOLS.map((symbol, byte) => [symbol, byte]));
+const SYMBOL_BYTES: ReadonlyMap<number, number> = new Map(
+  BYTE_SYMBOLS.map((symbol, byte) => [symbol.charCodeAt(0), byte]),
+);
 
-/** The bytes that a token of a byte-level vocabulary stands for, or undefined if a character of it stands for no byte. */
-export function bytesOfSymbols(token: string): Uint8Array | undefined {
-  const bytes = new Uint8Array(token.length);
+/**
+ * Writes the bytes that a token of a byte-level vocabulary stands for, one for each of its characters.
+ *
+ * @returns false if a character of it stands for no byte.
+ */
+export function writeBytesOfSymbols(token: string, bytes: Uint8Array, offset: number): boolean {
   for (let i = 0; i < token.length; i++) {
-    const byte = SYMBOL_BYTES.get(token.charAt(i));
-    if (byte === undefined) return undefined;
-    bytes[i] = byte;
+    const byte = SYMBOL_BYTES.get(token.charCodeAt(i));
+    if (byte === undefined) return false;
+    bytes[offset + i] = byte;
   }
-  return bytes;
+  return true;
 }
 
 /** The token of a byte-level vocabulary that stands for these bytes. */

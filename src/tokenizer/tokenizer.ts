@@ -1,7 +1,6 @@
-import { BPE } from "@huggingface/tokenizers";
 import { OptionError } from "../engine/errors.ts";
 import { symbolsOfBytes } from "./byte-symbols.ts";
-import { readVocabulary, SPECIAL_TOKENS } from "./vocabulary.ts";
+import { readVocabulary, SPECIAL_TOKENS, UNKNOWN, type Vocabulary } from "./vocabulary.ts";
 
 /** GPT-2's rule for what counts as a word: merges never cross its edges. Every character belongs to one word. */
 const WORDS = /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+/gu;
@@ -10,7 +9,6 @@ const WORDS = /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(
 const MAX_CACHED_WORDS = 65_536;
 const MAX_CACHED_LENGTH = 64;
 
-const UNKNOWN = SPECIAL_TOKENS.indexOf("<unk>");
 const utf8 = new TextEncoder();
 
 /** Text to token ids and back, by byte-level byte pair encoding; made with {@link Tokenizer.fromJson}. */
@@ -24,29 +22,16 @@ export class Tokenizer {
   /** The id of `<eos>`, which ends every story. */
   readonly eos: number = SPECIAL_TOKENS.indexOf("<eos>");
 
-  readonly #bytes: readonly Uint8Array[];
-  readonly #ids: ReadonlyMap<string, number>;
-  readonly #model: BPE;
-  readonly #addPrefixSpace: boolean;
+  readonly #vocabulary: Vocabulary;
   /** Ids of the words seen; a word of one token, the usual case, as a plain number. */
   readonly #cache = new Map<string, number | readonly number[]>();
 
   private constructor(json: string) {
-    const { bytes, ids, merges, addPrefixSpace, ignoreMerges } = readVocabulary(json);
     this.json = json;
-    this.vocabSize = bytes.length;
-    this.longestToken = bytes.reduce((longest, { length }) => Math.max(longest, length), 0);
-    this.#bytes = bytes;
-    this.#ids = ids;
-    this.#addPrefixSpace = addPrefixSpace;
-    // The model is not told of the special tokens, so no text can become one.
-    this.#model = new BPE({
-      type: "BPE",
-      vocab: Object.fromEntries(ids),
-      merges: [...merges],
-      ignore_merges: ignoreMerges,
-      unk_token: "<unk>",
-    });
+    this.#vocabulary = readVocabulary(json);
+    const { ends } = this.#vocabulary;
+    this.vocabSize = ends.length;
+    this.longestToken = ends.reduce((longest, end, id) => Math.max(longest, end - (ends[id - 1] ?? 0)), 0);
   }
 
   /**
@@ -64,7 +49,7 @@ export class Tokenizer {
    * A byte that the vocabulary lacks (only vocabularies from elsewhere lack any) becomes `<unk>`.
    */
   encode(text: string): number[] {
-    const prefixed = this.#addPrefixSpace && text !== "" && !text.startsWith(" ") ? ` ${text}` : text;
+    const prefixed = this.#vocabulary.addPrefixSpace && text !== "" && !text.startsWith(" ") ? ` ${text}` : text;
     const out: number[] = [];
     // Words tile the text, so the end of each match is all there is to know; a long text needs no list of its words.
     let start = 0;
@@ -107,9 +92,11 @@ export class Tokenizer {
    * @throws OptionError for an id outside 0..vocabSize-1.
    */
   bytesOf(id: number): Uint8Array {
-    const bytes = this.#bytes[id];
-    if (!bytes) throw new OptionError(`token id ${id} is not in the vocabulary; expected 0..${this.vocabSize - 1}`);
-    return bytes;
+    const { bytes, ends } = this.#vocabulary;
+    const end = ends[id];
+    if (end === undefined)
+      throw new OptionError(`token id ${id} is not in the vocabulary; expected 0..${this.vocabSize - 1}`);
+    return bytes.subarray(ends[id - 1] ?? 0, end);
   }
 
   /** A decoder for tokens that arrive one by one. */
@@ -119,8 +106,9 @@ export class Tokenizer {
 
   #encodeWord(word: string): number | readonly number[] {
     const bytes = utf8.encode(word);
-    const tokens = this.#model.encode([symbolsOfBytes(bytes)]);
-    const ids = tokens.map((token) => this.#ids.get(token) ?? UNKNOWN);
+    const { ids: idOf, byteIds, merges, ignoreMerges } = this.#vocabulary;
+    const whole = ignoreMerges ? idOf.get(symbolsOfBytes(bytes)) : undefined;
+    const ids = whole === undefined ? merges.encode(Array.from(bytes, (byte) => byteIds[byte] ?? UNKNOWN)) : [whole];
     const [first] = ids;
     const entry = ids.length === 1 && first !== undefined ? first : ids;
     if (word.length <= MAX_CACHED_LENGTH) {

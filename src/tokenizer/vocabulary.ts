@@ -1,23 +1,28 @@
 import { FormatError } from "../engine/errors.ts";
 import { shown } from "../engine/shown.ts";
-import { bytesOfSymbols } from "./byte-symbols.ts";
+import { BytePairs } from "./byte-pairs.ts";
+import { BYTE_SYMBOLS, writeBytesOfSymbols } from "./byte-symbols.ts";
 
 /** The special tokens; the id of each is its index. */
 export const SPECIAL_TOKENS = ["<pad>", "<unk>", "<bos>", "<eos>"] as const;
+
+/** The id of `<unk>`. */
+export const UNKNOWN: number = SPECIAL_TOKENS.indexOf("<unk>");
 
 /** Ids are stored in 16 bits. */
 export const MAX_VOCAB_SIZE = 65_536;
 
 /** What a tokenizer.json says, checked. */
 export interface Vocabulary {
-  /** The token of each id. */
-  readonly tokens: readonly string[];
-  /** The raw bytes of each id; empty for special tokens. */
-  readonly bytes: readonly Uint8Array[];
+  /** The raw bytes of all tokens, one after the other; special tokens have none. */
+  readonly bytes: Uint8Array;
+  /** Where those of each id end. */
+  readonly ends: Uint32Array;
   /** The id of each token that text can become, that is all but the special ones. */
   readonly ids: ReadonlyMap<string, number>;
-  /** Pairs of tokens that become one, the first first. */
-  readonly merges: readonly [string, string][];
+  /** The id of each byte; of a byte that is no token, that of `<unk>`. */
+  readonly byteIds: readonly number[];
+  readonly merges: BytePairs;
   /** Whether text that does not start with a space gets one. */
   readonly addPrefixSpace: boolean;
   /** Whether a word that is in the vocabulary becomes that token without regard to merges. */
@@ -57,18 +62,25 @@ export function readVocabulary(json: string): Vocabulary {
   const specials = readSpecials(added, model.vocab);
   const tokens = readTokens(model.vocab, specials);
   const ids = new Map<string, number>();
-  const bytes = tokens.map((token, id) => {
-    if (specials.has(token)) return new Uint8Array(0);
-    const raw = bytesOfSymbols(token);
-    if (!raw) throw new FormatError(`tokenizer.json: token ${id} ${shown(token)} is not written in byte symbols`);
-    ids.set(token, id);
-    return raw;
-  });
+  const ends = new Uint32Array(tokens.length);
+  const bytes = new Uint8Array(tokens.reduce((length, token) => length + token.length, 0));
+  let end = 0;
+  for (const [id, token] of tokens.entries()) {
+    if (!specials.has(token)) {
+      if (!writeBytesOfSymbols(token, bytes, end)) {
+        throw new FormatError(`tokenizer.json: token ${id} ${shown(token)} is not written in byte symbols`);
+      }
+      ids.set(token, id);
+      end += token.length;
+    }
+    ends[id] = end;
+  }
   return {
-    tokens,
     bytes,
+    ends,
     ids,
-    merges: readMerges(model.merges, ids),
+    byteIds: BYTE_SYMBOLS.map((symbol) => ids.get(symbol) ?? UNKNOWN),
+    merges: readMerges(model.merges, ids, tokens.length),
     addPrefixSpace: pre.add_prefix_space === true,
     ignoreMerges: model.ignore_merges === true,
   };
@@ -110,20 +122,22 @@ function readTokens(vocab: Record<string, unknown>, specials: ReadonlyMap<string
 }
 
 /** Merges come as "a b" in older files and as ["a", "b"] in newer ones. */
-function readMerges(merges: unknown, ids: ReadonlyMap<string, number>): [string, string][] {
+function readMerges(merges: unknown, ids: ReadonlyMap<string, number>, vocabSize: number): BytePairs {
   if (!Array.isArray(merges)) throw unsupported("model.merges", merges, "a list of pairs");
-  return merges.map((merge: unknown, rank) => {
+  const pairs = new BytePairs(vocabSize);
+  for (const [rank, merge] of merges.entries()) {
     const pair: unknown = typeof merge === "string" ? merge.split(" ") : merge;
     const [left, right] = Array.isArray(pair) && pair.length === 2 ? pair : [];
     if (typeof left !== "string" || typeof right !== "string")
       throw unsupported(`merge ${rank}`, merge, "a pair of tokens");
-    for (const token of [left, right, left + right]) {
-      if (!ids.has(token)) {
-        throw new FormatError(`tokenizer.json: merge ${rank} needs ${shown(token)}, which is not in the vocabulary`);
-      }
-    }
-    return [left, right];
-  });
+    const idOf = (token: string): number => {
+      const id = ids.get(token);
+      if (id !== undefined) return id;
+      throw new FormatError(`tokenizer.json: merge ${rank} needs ${shown(token)}, which is not in the vocabulary`);
+    };
+    pairs.add(idOf(left), idOf(right), idOf(left + right));
+  }
+  return pairs;
 }
 
 function unsupported(what: string, found: unknown, expected: string): FormatError {
