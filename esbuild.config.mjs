@@ -44,6 +44,7 @@ for (const entryPoints of [
     target: "node20",
     // an eighth of the package; names stay, so a stack still says where
     minifyWhitespace: true,
+    minifySyntax: true,
     lineLimit: 120,
     external: Object.keys({ ...dependencies, ...optionalDependencies }),
     plugins: [listingOnly, reportAssets],

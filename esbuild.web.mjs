@@ -34,19 +34,22 @@ const packedKernels = {
 const settings = { outdir: out, bundle: true, minify: true, target: ["chrome124", "firefox125", "safari17.5"] };
 
 await rm(out, { recursive: true, force: true });
-const { metafile } = await build({
-  ...settings,
-  metafile: true,
-  entryPoints: {
-    page: "src/web/page.ts",
-    "engine-worker": "src/web/engine-worker.ts",
-    "web-worker": "src/workers/web-worker.ts",
-    styles: "src/web/styles.css",
-  },
-  splitting: true,
-  format: "esm",
-  plugins: [packedKernels, uplotBeside],
-});
+// a worker is one file: each that it imports takes another turn of the browser before it can begin
+const bundles = [
+  { start: "src/web/start.ts", page: "src/web/page.ts", styles: "src/web/styles.css" },
+  { "engine-worker": "src/web/engine-worker.ts" },
+  { "web-worker": "src/workers/web-worker.ts" },
+].map((entryPoints) =>
+  build({
+    ...settings,
+    metafile: true,
+    entryPoints,
+    splitting: true,
+    format: "esm",
+    plugins: [packedKernels, uplotBeside],
+  }),
+);
+const [{ metafile }] = await Promise.all(bundles);
 await buildUplot();
 await build({ ...settings, entryPoints: ["src/web/theme.ts"], format: "iife" });
 await copyFile("src/web/icon.svg", `${out}/icon.svg`);
@@ -54,7 +57,8 @@ await copyFile("src/web/icon.svg", `${out}/icon.svg`);
 const imports = metafile.outputs[`${out}/page.js`].imports.filter(({ kind }) => kind === "import-statement");
 const preloads = imports.map(({ path }) => `<link rel="modulepreload" href="${basename(path)}" />`).join("");
 const html = await readFile("src/web/index.html", "utf8");
-await writeFile(`${out}/index.html`, html.replace("</head>", `${preloads}</head>`));
+// before what holds the parser up
+await writeFile(`${out}/index.html`, html.replace('<script src="theme.js">', `${preloads}$&`));
 
 const files = (await readdir(out)).sort();
 const hash = createHash("sha256");

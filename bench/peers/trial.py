@@ -4,7 +4,7 @@
 
 Both folders come from `thunderbolt prepare`, with one tokenizer. The clock counts training alone: the fastest of
 float32 and bfloat16, plain and compiled, is found before it starts, and compiling is done by then. The rate rises for
-2 % of the minutes and falls to 0 by a cosine. Scored is every token of every story and its end, as `thunderbolt eval`
+5 % of the minutes and falls to 0 by a cosine. Scored is every token of every story and its end, as `thunderbolt eval`
 does; a network with a longest length predicts far tokens from half of it before them, or more.
 """
 
@@ -57,7 +57,7 @@ class Trainer:
 
     def step(self, ids, targets, share: float) -> float:
         """`share` of the minutes have gone."""
-        rate = self.lr * min(1, share / 0.02) * (1 + math.cos(math.pi * min(1, share))) / 2
+        rate = self.lr * min(1, share / 0.05) * (1 + math.cos(math.pi * min(1, share))) / 2
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.zero_grad()

@@ -79,10 +79,8 @@ function placePacked(
   } else {
     const { codes, scales } = packed.embedding(parameter);
     if (head.kind === "int8") {
-      for (let v = 0; v < rows; v++) {
-        const row = codes.subarray(v * columns, (v + 1) * columns);
-        new Int8Array(memory.buffer, head.codes + v * head.rowBytes, columns).set(row);
-      }
+      const placed = new Int8Array(memory.buffer, head.codes, rows * head.rowBytes);
+      for (let v = 0; v < rows; v++) placed.set(codes.subarray(v * columns, (v + 1) * columns), v * head.rowBytes);
       new Float32Array(memory.buffer, head.scales, rows).set(scales);
       return;
     }

@@ -106,13 +106,14 @@ function readSpecials(added: unknown, vocab: Record<string, unknown>): Map<strin
 }
 
 function readTokens(vocab: Record<string, unknown>, specials: ReadonlyMap<string, number>): string[] {
-  const idOf = new Map<string, unknown>([...Object.entries(vocab), ...specials]);
-  const size = idOf.size;
+  const names = new Set([...Object.keys(vocab), ...specials.keys()]);
+  const size = names.size;
   if (size > MAX_VOCAB_SIZE) {
     throw new FormatError(`tokenizer.json has ${size} tokens; at most ${MAX_VOCAB_SIZE} are supported`);
   }
   const tokens: string[] = new Array(size);
-  for (const [token, id] of idOf) {
+  for (const token of names) {
+    const id = specials.get(token) ?? vocab[token];
     if (typeof id !== "number" || !Number.isInteger(id) || id < 0 || id >= size || tokens[id] !== undefined) {
       throw unsupported(`the id of ${shown(token)}`, id, `each of 0..${size - 1} once`);
     }

@@ -1,15 +1,14 @@
 import { element, show, showProblem } from "./dom.ts";
-import { Engine } from "./engine.ts";
 import { bytes, count } from "./figures.ts";
 import { GenerateTab } from "./generate-tab.ts";
 import type { Runtime } from "./protocol.ts";
+import { engine } from "./start.ts";
 import { Tabs } from "./tabs.ts";
 import { themeToggle } from "./theme-toggle.ts";
 import { TrainTab } from "./train-tab.ts";
 
 const kernelNames = { relaxed: "relaxed SIMD", simd: "SIMD", single: "SIMD, unshared" } as const;
 
-const engine = new Engine();
 /** Whether there is a model, once what is being loaded is loaded. */
 let loaded = inviteUnless(loadBeside());
 
@@ -131,5 +130,6 @@ wide.addEventListener("change", unfold);
 unfold();
 
 if ("serviceWorker" in navigator) {
-  addEventListener("load", () => void navigator.serviceWorker.register("service-worker.js").catch(() => {}));
+  // it fetches everything once more, which is not to hold up the model
+  void loaded.then(() => navigator.serviceWorker.register("service-worker.js")).catch(() => {});
 }
