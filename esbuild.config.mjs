@@ -1,6 +1,7 @@
 // Bundles src/ into dist/: the library for Node and for everywhere else, the command, the workers of both; and beside
 // them the kernels' modules, for hosts that must be given them.
 import { copyFile, readFile, rm, writeFile } from "node:fs/promises";
+import { resolve } from "node:path";
 import { build } from "esbuild";
 import { reportAssets } from "./esbuild.report.mjs";
 
@@ -23,9 +24,32 @@ const listingOnly = {
   },
 };
 
+/** What is loaded first or later, and the core that it stands on: of the library for everywhere, or of that for Node. */
+const standOn = {
+  portable: ["server", "serve/app"],
+  index: "cli/main run/train run/prepare fetch/fetch fetch/hub-listing report/write-report serve/node/listen".split(" "),
+};
+
+/**
+ * Lets each of these import the whole core. esbuild cuts a file for every set of modules that the same entries reach:
+ * the core is then two files, which an import reads sooner than ten. (package.json says that the two cores have side
+ * effects, or such an import would be dropped.)
+ */
+const coreInOne = {
+  name: "core-in-one",
+  setup({ onLoad }) {
+    for (const [core, modules] of Object.entries(standOn)) {
+      const address = JSON.stringify(resolve(`src/${core}.ts`));
+      onLoad({ filter: new RegExp(`/src/(${modules.join("|")})\\.ts$`) }, async ({ path }) => ({
+        loader: "ts",
+        contents: `${await readFile(path, "utf8")}\nimport ${address};`,
+      }));
+    }
+  },
+};
+
 await rm("dist", { recursive: true, force: true });
-// What the workers share with the rest is written twice: a module is split where sets of entry points differ, and
-// reading nineteen files for an import takes Node a third longer than reading twelve (bench/start-up.mjs).
+// The workers apart, with a copy of what they need: they would cut the core into more files.
 for (const entryPoints of [
   { index: "src/index.ts", portable: "src/portable.ts", server: "src/server.ts", cli: "src/cli/main.ts" },
   {
@@ -47,7 +71,7 @@ for (const entryPoints of [
     minifySyntax: true,
     lineLimit: 120,
     external: Object.keys({ ...dependencies, ...optionalDependencies }),
-    plugins: [listingOnly, reportAssets],
+    plugins: [listingOnly, reportAssets, coreInOne],
   });
 }
 for (const module of ["simd", "relaxed", "single"]) await copyFile(`wasm-build/${module}.wasm`, `dist/${module}.wasm`);

@@ -11,10 +11,7 @@ const out = "dist/web";
 const SAMPLE = 100_000;
 const SEPARATOR = "\n<|endoftext|>\n";
 
-/**
- * The kernels packed: 24 kB instead of 84. To unpack them takes an await, which only the page's own modules may: in a
- * library it would be everyone's.
- */
+/** The kernels packed: 24 kB instead of 84. To unpack them takes a promise, which no library asks its users to wait for. */
 const packedKernels = {
   name: "packed-kernels",
   setup({ onLoad }) {
@@ -24,7 +21,8 @@ const packedKernels = {
         loader: "js",
         contents: `
           import { gunzipBase64 } from "../web/gunzip.ts";
-          const simd = await gunzipBase64("${packed}");
+          let simd;
+          export const unpacked = gunzipBase64("${packed}").then((bytes) => { simd = bytes; });
           export const embeddedModule = () => simd.slice();`,
       };
     });
@@ -34,22 +32,25 @@ const packedKernels = {
 const settings = { outdir: out, bundle: true, minify: true, target: ["chrome124", "firefox125", "safari17.5"] };
 
 await rm(out, { recursive: true, force: true });
-// a worker is one file: each that it imports takes another turn of the browser before it can begin
-const bundles = [
-  { start: "src/web/start.ts", page: "src/web/page.ts", styles: "src/web/styles.css" },
-  { "engine-worker": "src/web/engine-worker.ts" },
-  { "web-worker": "src/workers/web-worker.ts" },
-].map((entryPoints) =>
-  build({
-    ...settings,
-    metafile: true,
-    entryPoints,
-    splitting: true,
-    format: "esm",
-    plugins: [packedKernels, uplotBeside],
-  }),
-);
-const [{ metafile }] = await Promise.all(bundles);
+const plugins = [packedKernels, uplotBeside];
+const { metafile } = await build({
+  ...settings,
+  metafile: true,
+  entryPoints: { start: "src/web/start.ts", page: "src/web/page.ts", styles: "src/web/styles.css" },
+  splitting: true,
+  format: "esm",
+  plugins,
+});
+// Each worker is one file, for each that it imports takes another turn of the browser before it can begin; and the
+// engine's a script, for a module's thread is started only after that has come.
+await build({ ...settings, entryPoints: ["src/workers/web-worker.ts"], format: "esm", plugins });
+await build({
+  ...settings,
+  entryPoints: ["src/web/engine-worker.ts"],
+  format: "iife",
+  define: { "import.meta.url": "location.href" },
+  plugins,
+});
 await buildUplot();
 await build({ ...settings, entryPoints: ["src/web/theme.ts"], format: "iife" });
 await copyFile("src/web/icon.svg", `${out}/icon.svg`);

@@ -69,23 +69,36 @@ function placePacked(
   const { head } = model;
   if (ternary) {
     const { codes, scale } = packed.matrix(parameter);
-    for (let p = 0; p < Math.ceil(columns / 16); p++) {
-      const at = ternary.codes + (p * ternary.totalOutputs + ternary.firstOutput) * 4;
-      new Uint8Array(memory.buffer, at, rows * 4).set(codes.subarray(p * rows * 4, (p + 1) * rows * 4));
-    }
+    // panels of 16 inputs, [totalOutputs][4] each
+    placeRows(memory, ternary.codes + ternary.firstOutput * 4, ternary.totalOutputs * 4, codes, rows * 4);
     new Float32Array(memory.buffer, ternary.scale, 1)[0] = scale;
   } else if (kind === "vector") {
     new Float32Array(memory.buffer, address, count).set(packed.vector(parameter));
   } else {
     const { codes, scales } = packed.embedding(parameter);
     if (head.kind === "int8") {
-      const placed = new Int8Array(memory.buffer, head.codes, rows * head.rowBytes);
-      for (let v = 0; v < rows; v++) placed.set(codes.subarray(v * columns, (v + 1) * columns), v * head.rowBytes);
+      placeRows(memory, head.codes, head.rowBytes, codes, columns);
       new Float32Array(memory.buffer, head.scales, rows).set(scales);
       return;
     }
     const values = new Float32Array(memory.buffer, address, count);
     for (let i = 0; i < count; i++) values[i] = codes[i] * scales[Math.floor(i / columns)];
     packParameter(kernels, model, parameter, 0, rows, 0);
+  }
+}
+
+/** Copies rows that lie one after the other to where they are `stride` bytes apart. */
+function placeRows(
+  memory: WebAssembly.Memory,
+  address: number,
+  stride: number,
+  rows: Uint8Array | Int8Array,
+  rowBytes: number,
+): void {
+  const bytes = new Uint8Array(memory.buffer, address);
+  // at once where nothing lies between: of thousands of copies each costs
+  const step = stride === rowBytes ? rows.length : rowBytes;
+  for (let from = 0, to = 0; from < rows.length; from += step, to += stride) {
+    bytes.set(rows.subarray(from, from + step), to);
   }
 }

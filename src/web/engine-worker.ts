@@ -1,3 +1,4 @@
+import { unpacked } from "../engine/embedded-module.ts";
 import { compileKernels } from "../engine/module.ts";
 import { EngineWork, type Works } from "./engine-work.ts";
 import type { FromEngine, Kind, Order, ToEngine } from "./protocol.ts";
@@ -10,13 +11,17 @@ addEventListener("message", ({ data }: MessageEvent<ToEngine>) => {
   else void take(data);
 });
 
-try {
-  const { set } = compileKernels();
-  const isolated = globalThis.crossOriginIsolated === true;
-  const threads = isolated && set !== "single" ? navigator.hardwareConcurrency : 1;
-  post({ kind: "ready", runtime: { kernels: set, threads, isolated } });
-} catch (error) {
-  post({ kind: "unable", message: messageOf(error) });
+void unpacked.then(introduce);
+
+function introduce(): void {
+  try {
+    const { set } = compileKernels();
+    const isolated = globalThis.crossOriginIsolated === true;
+    const threads = isolated && set !== "single" ? navigator.hardwareConcurrency : 1;
+    post({ kind: "ready", runtime: { kernels: set, threads, isolated } });
+  } catch (error) {
+    post({ kind: "unable", message: messageOf(error) });
+  }
 }
 
 async function take<K extends Kind>({ order, kind, request }: Order<K>): Promise<void> {

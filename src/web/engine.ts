@@ -23,7 +23,8 @@ export class Engine {
   #orders = 0;
 
   constructor() {
-    this.#worker = new Worker(new URL("./engine-worker.js", import.meta.url), { type: "module" });
+    // a script, which a browser starts sooner than a module
+    this.#worker = new Worker(new URL("./engine-worker.js", import.meta.url));
     this.ready = new Promise((resolve, reject) => {
       const fail = (message: string) => {
         const error = new Error(message);
