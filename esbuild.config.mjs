@@ -27,7 +27,7 @@ const listingOnly = {
 /** What is loaded first or later, and the core that it stands on: of the library for everywhere, or of that for Node. */
 const standOn = {
   portable: ["server", "serve/app"],
-  index: "cli/main run/train run/prepare fetch/fetch fetch/hub-listing report/write-report serve/node/listen".split(" "),
+  index: ["cli/main", "run/(train|prepare)", "fetch/(fetch|hub-listing)", "report/write-report", "serve/node/listen"],
 };
 
 /**
