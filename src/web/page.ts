@@ -130,6 +130,7 @@ wide.addEventListener("change", unfold);
 unfold();
 
 if ("serviceWorker" in navigator) {
-  // it fetches everything once more, which is not to hold up the model
-  void loaded.then(() => navigator.serviceWorker.register("service-worker.js")).catch(() => {});
+  const keep = () => void navigator.serviceWorker.register("service-worker.js").catch(() => {});
+  // it fetches everything once more, which is not to hold up the model and its first words
+  void loaded.then(() => setTimeout(keep, 1000));
 }

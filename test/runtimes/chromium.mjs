@@ -34,15 +34,32 @@ function isExecutable(path) {
   }
 }
 
+/** Opens an address in a Chromium with a new profile, and no debugger; `close` ends it. */
+export function openInChromium(chromium, address) {
+  const profile = mkdtempSync(join(tmpdir(), "thunderbolt-chromium-"));
+  const flags = ["--headless=new", "--no-sandbox", "--disable-gpu", `--user-data-dir=${profile}`];
+  const browser = spawn(chromium, [...flags, address], { stdio: "ignore" });
+  const close = async () => {
+    browser.kill("SIGKILL");
+    if (browser.exitCode === null) await new Promise((resolve) => browser.once("exit", resolve));
+    // its own processes write there for a moment longer
+    try {
+      rmSync(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
+    } catch {
+      // a process of the browser that ends late may still write; the system clears its temporary files
+    }
+  };
+  return { browser, close };
+}
+
 /**
  * What the page of a folder posts, and the paths that it asked for.
  *
  * @param isolated whether the page may share memory: it is served with the headers COOP and COEP.
  */
 export async function runPage(chromium, folder, isolated) {
-  const profile = mkdtempSync(join(tmpdir(), "thunderbolt-chromium-"));
   const asked = [];
-  let browser;
+  let opened;
   const server = createServer();
   try {
     const answer = await new Promise((resolve, reject) => {
@@ -53,25 +70,19 @@ export async function runPage(chromium, folder, isolated) {
         serve(response, join(folder, pathname.endsWith("/") ? `${pathname}index.html` : pathname), isolated);
       });
       server.listen(0, "localhost", () => {
-        const flags = ["--headless=new", "--no-sandbox", "--disable-gpu", `--user-data-dir=${profile}`];
-        browser = spawn(chromium, [...flags, `http://localhost:${server.address().port}/`], { stdio: "ignore" });
-        browser.on("error", reject);
-        browser.on("exit", (code) => reject(new Error(`Chromium ended with ${code} before the page posted anything`)));
+        opened = openInChromium(chromium, `http://localhost:${server.address().port}/`);
+        opened.browser.on("error", reject);
+        opened.browser.on("exit", (code) =>
+          reject(new Error(`Chromium ended with ${code} before the page posted anything`)),
+        );
       });
       setTimeout(() => reject(new Error(`the page posted nothing; it asked for ${asked.join(", ")}`)), TIMEOUT).unref();
     });
     return { answer, asked };
   } finally {
-    browser?.kill("SIGKILL");
     server.close();
     server.closeAllConnections();
-    await new Promise((resolve) => (browser?.exitCode === null ? browser.once("exit", resolve) : resolve()));
-    // its own processes write there for a moment longer
-    try {
-      rmSync(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
-    } catch {
-      // a process of the browser that ends late may still write; the system clears its temporary files
-    }
+    await opened?.close();
   }
 }
 
