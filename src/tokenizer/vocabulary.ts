@@ -22,6 +22,7 @@ export interface Vocabulary {
   readonly ids: ReadonlyMap<string, number>;
   /** The id of each byte; of a byte that is no token, that of `<unk>`. */
   readonly byteIds: readonly number[];
+  /** How the bytes of a word become tokens. */
   readonly merges: BytePairs;
   /** Whether text that does not start with a space gets one. */
   readonly addPrefixSpace: boolean;

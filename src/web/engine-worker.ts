@@ -11,17 +11,13 @@ addEventListener("message", ({ data }: MessageEvent<ToEngine>) => {
   else void take(data);
 });
 
-void unpacked.then(introduce);
+unpacked.then(introduce).catch((error) => post({ kind: "unable", message: messageOf(error) }));
 
 function introduce(): void {
-  try {
-    const { set } = compileKernels();
-    const isolated = globalThis.crossOriginIsolated === true;
-    const threads = isolated && set !== "single" ? navigator.hardwareConcurrency : 1;
-    post({ kind: "ready", runtime: { kernels: set, threads, isolated } });
-  } catch (error) {
-    post({ kind: "unable", message: messageOf(error) });
-  }
+  const { set } = compileKernels();
+  const isolated = globalThis.crossOriginIsolated === true;
+  const threads = isolated && set !== "single" ? navigator.hardwareConcurrency : 1;
+  post({ kind: "ready", runtime: { kernels: set, threads, isolated } });
 }
 
 async function take<K extends Kind>({ order, kind, request }: Order<K>): Promise<void> {
