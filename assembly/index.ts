@@ -14,7 +14,7 @@ export { gradientSlotBytes, inputSlotBytes, scalesOffset, slotStride } from "./m
 export { randomNormal, randomUniform } from "./numeric/random";
 export { adamwUpdate } from "./optimizer/adamw";
 export { gradientNorm, sumOfAbsolutes, sumOfSquares, sumParts } from "./optimizer/sums";
-export { packTernary, ternaryScale } from "./ternary/codes";
+export { codesAreValid, packTernary, ternaryScale } from "./ternary/codes";
 export { intTernaryForward, intTernaryScratchBytes } from "./ternary/int-project";
 export { intWeightGradient, intWeightGradientScratchBytes } from "./ternary/int-weight-gradient";
 export { ternaryForward, ternaryScratchBytes } from "./ternary/project";

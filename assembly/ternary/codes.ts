@@ -62,6 +62,25 @@ export function packTernary(
   }
 }
 
+/**
+ * Whether the codes of rows `firstOutput ..` of `totalOutputs` stacked ones, which come from a file, are such as
+ * packTernary writes: no code of 3, which would lead past the tables, and 0 for the inputs past the last.
+ */
+export function codesAreValid(codes: usize, totalOutputs: u32, firstOutput: u32, outputs: u32, inputs: u32): bool {
+  let wrong = i32x4.splat(0);
+  for (let input: u32 = 0; input < inputs; input += PANEL_INPUTS) {
+    const left: i32 = <i32>(inputs - input);
+    const beyond = i32x4.splat(left < PANEL_INPUTS ? -1 << (2 * left) : 0);
+    const panel = codes + ((<usize>(input >> 4) * totalOutputs + firstOutput) << 2);
+    for (let output: u32 = 0; output < outputs; output += 4) {
+      const four = loadLanes(panel + (<usize>output << 2), <i32>(outputs - output));
+      const threes = v128.and(v128.and(four, i32x4.shr_u(four, 1)), i32x4.splat(0x55555555));
+      wrong = v128.or(wrong, v128.or(threes, v128.and(four, beyond)));
+    }
+  }
+  return !v128.any_true(wrong);
+}
+
 // -1, 0, 1 as 2, 0, 1: the magnitude bit, plus the sign bit
 @inline
 function codesOf(weights: v128, scale: f32): v128 {

@@ -18,7 +18,7 @@ export const PACKED_FORMAT = "thunderbolt-packed-1";
 
 /** A ternary matrix: scale * {-1, 0, 1}. */
 interface PackedMatrix {
-  /** [ceil(inputs / 16)][outputs][4]. */
+  /** [ceil(inputs / 16)][outputs][4]; what a file has there, be they codes or not. */
   readonly codes: Uint8Array;
   readonly scale: number;
 }
@@ -77,7 +77,6 @@ export function readPacked(
     parameters: {
       matrix: ({ name: matrix, shape: [outputs, inputs] }) => {
         const { bytes } = find(`${matrix}.codes`, "U8", [Math.ceil(inputs / 16), outputs, 4]);
-        checkCodes(bytes, outputs, inputs, `${name}: tensor ${matrix}.codes`);
         return { codes: bytes, scale: scales(`${matrix}.scale`, 1)[0] };
       },
       embedding: ({ name: embedding, shape: [V, D] }) => {
@@ -125,22 +124,4 @@ export function writePacked(
 function tensorNames({ name, kind }: Parameter): string[] {
   if (kind === "vector") return [name];
   return kind === "embedding" ? [`${name}.codes`, `${name}.scales`] : [`${name}.codes`, `${name}.scale`];
-}
-
-/** Only 0, 1 and 2 are codes, and inputs past the last are 0: a table index must lie within the table. */
-function checkCodes(bytes: Uint8Array, outputs: number, inputs: number, what: string): void {
-  // sixteen at a time; there are [..][4] bytes, which our files keep where words may lie
-  const aligned = bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes);
-  const words = new Uint32Array(aligned.buffer, aligned.byteOffset, aligned.length / 4);
-  for (let i = 0; i < words.length; i++) {
-    if (words[i] & (words[i] >>> 1) & 0x55555555)
-      throw new FormatError(`${what} holds a code of 3; expected 0, 1 or 2`);
-  }
-  const used = inputs % 16;
-  if (used === 0) return;
-  const last = bytes.subarray(bytes.length - outputs * 4);
-  for (let i = 0; i < last.length; i++) {
-    const bits = Math.min(8, Math.max(0, 2 * used - 8 * (i % 4)));
-    if (last[i] >> bits !== 0) throw new FormatError(`${what} has codes for inputs that are not there`);
-  }
 }

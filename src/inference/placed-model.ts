@@ -1,4 +1,5 @@
 import type { ModelConfig } from "../engine/config.ts";
+import { FormatError } from "../engine/errors.ts";
 import { type CompiledKernels, createMemory, instantiateKernels, type Kernels } from "../engine/instance.ts";
 import { type ModelPlan, type PlacedParameter, writeModelRecords } from "../engine/model-plan.ts";
 import { packParameter, packWhole } from "../engine/pack.ts";
@@ -65,12 +66,18 @@ function placePacked(
   parameter: PlacedParameter,
   packed: PackedParameters,
 ): void {
-  const { address, rows, columns, count, kind, ternary } = parameter;
+  const { name, address, rows, columns, count, kind, ternary } = parameter;
   const { head } = model;
   if (ternary) {
     const { codes, scale } = packed.matrix(parameter);
     // panels of 16 inputs, [totalOutputs][4] each
-    placeRows(memory, ternary.codes + ternary.firstOutput * 4, ternary.totalOutputs * 4, codes, rows * 4);
+    const { codes: address, totalOutputs, firstOutput } = ternary;
+    placeRows(memory, address + firstOutput * 4, totalOutputs * 4, codes, rows * 4);
+    if (!kernels.codesAreValid(address, totalOutputs, firstOutput, rows, columns)) {
+      throw new FormatError(
+        `tensor ${name}.codes holds what is no code; expected 0, 1 or 2, and 0 past the last input`,
+      );
+    }
     new Float32Array(memory.buffer, ternary.scale, 1)[0] = scale;
   } else if (kind === "vector") {
     new Float32Array(memory.buffer, address, count).set(packed.vector(parameter));

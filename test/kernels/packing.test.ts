@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { expectClose, expectSameBits, kernels, onBench, seed, size, uniforms, wide } from "./harness.ts";
 import { codeBytes, pack, weightsOf } from "./packing.ts";
 
@@ -22,6 +22,31 @@ function unpack(codes: Uint8Array, total: number, first: number, outputs: number
 function transpose(matrix: Float64Array, rows: number, columns: number): Float64Array {
   return matrix.map((_, i) => matrix[(i % rows) * columns + Math.floor(i / rows)]);
 }
+
+describe("codesAreValid", () => {
+  test("finds any one code of 3, and any for an input past the last, in its rows alone", () => {
+    fc.assert(
+      fc.property(size(40), size(40), size(3), fc.nat(), fc.nat(), seed, (outputs, inputs, stack, which, at, seed) => {
+        const weights = Array.from({ length: stack }, () => weightsOf(uniforms(seed), outputs * inputs, 0.5));
+        const [{ codes }] = pack(weights, outputs, inputs, new Float32Array(stack).fill(0.5));
+        const valid = () =>
+          onBench((bench) => {
+            const { address } = bench.input(codes);
+            return weights.map((_, i) => kernels.codesAreValid(address, outputs * stack, i * outputs, outputs, inputs));
+          }).map(Boolean);
+        expect(valid()).not.toContain(false);
+        const damaged = which % stack;
+        // any pair of bits of that matrix, there or past the last input
+        const input = at % (16 * Math.ceil(inputs / 16));
+        const row = damaged * outputs + (at % outputs);
+        const byte = (Math.floor(input / 16) * outputs * stack + row) * 4 + Math.floor((input % 16) / 4);
+        codes[byte] |= (input < inputs ? 3 : 1 + (which % 3)) << (2 * (input % 4));
+        expect(valid()).toEqual(weights.map((_, i) => i !== damaged));
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
 
 describe("packTernary", () => {
   test("quantises as the naive sibling does, in both orientations, stacked", () => {
