@@ -40,7 +40,6 @@ const outer: Readonly<Record<string, readonly string[]>> = {
 
 /** What src/ takes in from npm, by room; the bundles for the web take it along. */
 const packages: Readonly<Record<string, readonly string[]>> = {
-  engine: ["@assemblyscript/loader"],
   tokenizer: ["tinyqueue"],
 };
 

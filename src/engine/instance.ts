@@ -1,4 +1,3 @@
-import { instantiateSync } from "@assemblyscript/loader";
 import type { Kernels } from "../../wasm-build/kernels.ts";
 import { RuntimeError } from "./errors.ts";
 
@@ -32,7 +31,7 @@ export function createMemory(set: KernelSet, pages: number): WebAssembly.Memory 
 
 /** Instantiates kernels on a memory. */
 export function instantiateKernels({ module }: CompiledKernels, memory: WebAssembly.Memory): Kernels {
-  // raw exports: the loader's wrappers would double the cost of a call
-  const { instance } = instantiateSync(module, { env: { memory } });
-  return instance.exports as unknown as Kernels;
+  // without AssemblyScript's loader, whose wrappers double the cost of a call
+  const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+  return exports as unknown as Kernels;
 }
