@@ -7,9 +7,8 @@ export const BYTE_ORDER: readonly number[] = byteOrder();
 /** The character that stands for each byte in a byte-level vocabulary; index = byte. */
 export const BYTE_SYMBOLS: readonly string[] = byteSymbols();
 
-const SYMBOL_BYTES: ReadonlyMap<number, number> = new Map(
-  BYTE_SYMBOLS.map((symbol, byte) => [symbol.charCodeAt(0), byte]),
-);
+/** The byte of each character code, -1 for one that stands for none. */
+const SYMBOL_BYTES: Int16Array = symbolBytes();
 
 /**
  * Writes the bytes that a token of a byte-level vocabulary stands for, one for each of its characters.
@@ -18,8 +17,8 @@ const SYMBOL_BYTES: ReadonlyMap<number, number> = new Map(
  */
 export function writeBytesOfSymbols(token: string, bytes: Uint8Array, offset: number): boolean {
   for (let i = 0; i < token.length; i++) {
-    const byte = SYMBOL_BYTES.get(token.charCodeAt(i));
-    if (byte === undefined) return false;
+    const byte = SYMBOL_BYTES[token.charCodeAt(i)] ?? -1;
+    if (byte < 0) return false;
     bytes[offset + i] = byte;
   }
   return true;
@@ -39,6 +38,12 @@ function printsAsItself(byte: number): boolean {
 function byteOrder(): number[] {
   const bytes = Array.from({ length: 256 }, (_, byte) => byte);
   return [...bytes.filter(printsAsItself), ...bytes.filter((byte) => !printsAsItself(byte))];
+}
+
+function symbolBytes(): Int16Array {
+  const bytes = new Int16Array(0x200).fill(-1);
+  for (const [byte, symbol] of BYTE_SYMBOLS.entries()) bytes[symbol.charCodeAt(0)] = byte;
+  return bytes;
 }
 
 function byteSymbols(): string[] {

@@ -62,11 +62,13 @@ export function readVocabulary(json: string): Vocabulary {
   if (!isRecord(model.vocab)) throw unsupported("model.vocab", model.vocab, "an object of ids");
   const specials = readSpecials(added, model.vocab);
   const tokens = readTokens(model.vocab, specials);
+  // Each token and merge is looked at once, by code that has not run yet: lists and iterators would double the time.
   const ids = new Map<string, number>();
   const ends = new Uint32Array(tokens.length);
-  const bytes = new Uint8Array(tokens.reduce((length, token) => length + token.length, 0));
+  const bytes = new Uint8Array(tokens.join("").length);
   let end = 0;
-  for (const [id, token] of tokens.entries()) {
+  for (let id = 0; id < tokens.length; id++) {
+    const token = tokens[id] ?? "";
     if (!specials.has(token)) {
       if (!writeBytesOfSymbols(token, bytes, end)) {
         throw new FormatError(`tokenizer.json: token ${id} ${shown(token)} is not written in byte symbols`);
@@ -107,13 +109,15 @@ function readSpecials(added: unknown, vocab: Record<string, unknown>): Map<strin
 }
 
 function readTokens(vocab: Record<string, unknown>, specials: ReadonlyMap<string, number>): string[] {
-  const names = new Set([...Object.keys(vocab), ...specials.keys()]);
-  const size = names.size;
+  const names = Object.keys(vocab);
+  for (const token of specials.keys()) if (!Object.hasOwn(vocab, token)) names.push(token);
+  const size = names.length;
   if (size > MAX_VOCAB_SIZE) {
     throw new FormatError(`tokenizer.json has ${size} tokens; at most ${MAX_VOCAB_SIZE} are supported`);
   }
   const tokens: string[] = new Array(size);
-  for (const token of names) {
+  for (let i = 0; i < size; i++) {
+    const token = names[i] ?? "";
     const id = specials.get(token) ?? vocab[token];
     if (typeof id !== "number" || !Number.isInteger(id) || id < 0 || id >= size || tokens[id] !== undefined) {
       throw unsupported(`the id of ${shown(token)}`, id, `each of 0..${size - 1} once`);
@@ -127,17 +131,19 @@ function readTokens(vocab: Record<string, unknown>, specials: ReadonlyMap<string
 function readMerges(merges: unknown, ids: ReadonlyMap<string, number>, vocabSize: number): BytePairs {
   if (!Array.isArray(merges)) throw unsupported("model.merges", merges, "a list of pairs");
   const pairs = new BytePairs(vocabSize);
-  for (const [rank, merge] of merges.entries()) {
+  for (let rank = 0; rank < merges.length; rank++) {
+    const merge: unknown = merges[rank];
     const pair: unknown = typeof merge === "string" ? merge.split(" ") : merge;
-    const [left, right] = Array.isArray(pair) && pair.length === 2 ? pair : [];
-    if (typeof left !== "string" || typeof right !== "string")
+    if (!Array.isArray(pair) || pair.length !== 2 || typeof pair[0] !== "string" || typeof pair[1] !== "string") {
       throw unsupported(`merge ${rank}`, merge, "a pair of tokens");
-    const idOf = (token: string): number => {
-      const id = ids.get(token);
-      if (id !== undefined) return id;
-      throw new FormatError(`tokenizer.json: merge ${rank} needs ${shown(token)}, which is not in the vocabulary`);
-    };
-    pairs.add(idOf(left), idOf(right), idOf(left + right));
+    }
+    const made = pair[0] + pair[1];
+    const [left, right, both] = [ids.get(pair[0]), ids.get(pair[1]), ids.get(made)];
+    if (left === undefined || right === undefined || both === undefined) {
+      const lacking = left === undefined ? pair[0] : right === undefined ? pair[1] : made;
+      throw new FormatError(`tokenizer.json: merge ${rank} needs ${shown(lacking)}, which is not in the vocabulary`);
+    }
+    pairs.add(left, right, both);
   }
   return pairs;
 }
