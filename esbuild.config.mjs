@@ -26,7 +26,7 @@ const listingOnly = {
 
 /** What is loaded first or later, and the core that it stands on: of the library for everywhere, or of that for Node. */
 const standOn = {
-  portable: ["server", "serve/app"],
+  portable: ["server", "serve/app", "train/train-text"],
   index: ["cli/main", "run/(train|prepare)", "fetch/(fetch|hub-listing)", "report/write-report", "serve/node/listen"],
 };
 

@@ -8,7 +8,7 @@ import { crewFor } from "./run/crew.ts";
 import { readSourceOrPath } from "./run/open-model.ts";
 import type { PrepareOptions, PrepareResult } from "./run/prepare-options.ts";
 import type { TrainOptions, TrainResult } from "./run/train-options.ts";
-import { type TrainedText, type TrainTextOptions, trainTextOn } from "./train/train-text.ts";
+import type { TrainedText, TrainTextOptions } from "./train/train-text.ts";
 
 export { DownloadError } from "./engine/errors.ts";
 export type { Fetchable, FetchOptions, FetchProgress, FetchResult } from "./fetch/fetch-options.ts";
@@ -36,8 +36,10 @@ export function loadModel(source: ByteSource, options?: LoadOptions): Promise<Mo
  *
  * @throws OptionError, ConfigError, TextError, MemoryError for what cannot be trained; WorkerError when a thread died.
  */
-export function trainText(options: TrainTextOptions): Promise<TrainedText> {
-  return trainTextOn({ cores: availableParallelism(), crewFor }, options);
+export async function trainText(options: TrainTextOptions): Promise<TrainedText> {
+  // loaded when called, as what follows is: half of the package is not needed to run a model
+  const run = await import("./train/train-text.ts");
+  return run.trainTextOn({ cores: availableParallelism(), crewFor }, options);
 }
 
 /**
@@ -47,7 +49,6 @@ export function trainText(options: TrainTextOptions): Promise<TrainedText> {
  * signal ended the run; WorkerError when a thread died.
  */
 export async function train(options: TrainOptions): Promise<TrainResult> {
-  // loaded when called, as `prepare` is: half of the package is not needed to run a model
   const run = await import("./run/train.ts");
   return run.train(options);
 }

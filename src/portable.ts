@@ -3,7 +3,7 @@
 import { type LoadOptions, loadOn } from "./inference/load.ts";
 import type { Model } from "./inference/model.ts";
 import { type ByteSource, readSource } from "./inference/source.ts";
-import { type TrainedText, type TrainTextOptions, trainTextOn } from "./train/train-text.ts";
+import type { TrainedText, TrainTextOptions } from "./train/train-text.ts";
 import { webCrewFor } from "./workers/web-crew.ts";
 
 export { type ModelConfig, type Preset, parseConfig, presets } from "./engine/config.ts";
@@ -56,6 +56,8 @@ export function loadModel(source: ByteSource, options?: LoadOptions): Promise<Mo
  *
  * @throws OptionError, ConfigError, TextError, MemoryError for what cannot be trained; WorkerError when a worker died.
  */
-export function trainText(options: TrainTextOptions): Promise<TrainedText> {
+export async function trainText(options: TrainTextOptions): Promise<TrainedText> {
+  // loaded when called: a third of the code is not needed to run a model
+  const { trainTextOn } = await import("./train/train-text.ts");
   return trainTextOn({ cores: navigator.hardwareConcurrency, crewFor: webCrewFor }, options);
 }
