@@ -6,6 +6,7 @@ import { compileKernels } from "../src/engine/module.ts";
 import { parameterTable } from "../src/engine/parameters.ts";
 import { writeModelFile } from "../src/formats/model-file.ts";
 import { writePacked } from "../src/formats/packed-file.ts";
+import { readSafetensors } from "../src/formats/safetensors.ts";
 import { Model } from "../src/inference/model.ts";
 import { readModelFile } from "../src/inference/open-file.ts";
 import { packModel } from "../src/inference/pack-model.ts";
@@ -78,6 +79,15 @@ describe("a packed model", () => {
 
 describe("a damaged file either loads or is refused by name", () => {
   const [config] = fc.sample(configs, { numRuns: 1, seed: 4 });
+
+  test("a code of 3 is refused, before it can lead past a table", () => {
+    const file = pack(config, 1);
+    const { bytes } = readSafetensors(file).tensors.get("blocks.0.ffn_up.weight.codes") ?? {};
+    if (bytes) bytes[0] |= 3;
+    expect(() => Model.fromBytes(file, { name: "a.thunderbolt" })).toThrow(
+      /^a\.thunderbolt: tensor blocks\.0\.ffn_up\.weight\.codes holds what is no code; expected 0, 1 or 2/,
+    );
+  });
   const plain = bytesOf(writeModelFile(config, tokenizer.json, parameterTable(config), randomValues(config, 1)));
 
   test.each([

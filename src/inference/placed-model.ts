@@ -70,10 +70,10 @@ function placePacked(
   const { head } = model;
   if (ternary) {
     const { codes, scale } = packed.matrix(parameter);
-    // panels of 16 inputs, [totalOutputs][4] each
-    const { codes: address, totalOutputs, firstOutput } = ternary;
-    placeRows(memory, address + firstOutput * 4, totalOutputs * 4, codes, rows * 4);
-    if (!kernels.codesAreValid(address, totalOutputs, firstOutput, rows, columns)) {
+    // of 16 inputs each, [totalOutputs][4]
+    const { codes: panels, totalOutputs, firstOutput } = ternary;
+    placeRows(memory, panels + firstOutput * 4, totalOutputs * 4, codes, rows * 4);
+    if (!kernels.codesAreValid(panels, totalOutputs, firstOutput, rows, columns)) {
       throw new FormatError(
         `tensor ${name}.codes holds what is no code; expected 0, 1 or 2, and 0 past the last input`,
       );
