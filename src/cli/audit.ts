@@ -12,8 +12,8 @@ export function auditCommand(): Command {
     .option(...kernelsOption)
     .option("--json", "print the result as one JSON object")
     .addHelpText("after", "\nExample:\n  $ thunderbolt audit runs/a")
-    .action((path: string, flags: { seed?: number; kernels?: string; json?: boolean }) => {
-      using model = openModel(path, { kernels: kernelsAsked(flags.kernels) });
+    .action(async (path: string, flags: { seed?: number; kernels?: string; json?: boolean }) => {
+      using model = await openModel(path, { kernels: kernelsAsked(flags.kernels) });
       const audit = model.audit(flags.seed);
       printResult(flags.json, { where: null, ...audit }, () => {
         if (audit.causal)

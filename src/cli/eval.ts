@@ -40,7 +40,7 @@ export function evalCommand(): Command {
       if (mode !== "window" && mode !== "stream")
         throw new OptionError(`unknown mode "${mode}"; known: window, stream`);
       const text = readText(flags.data);
-      using model = openModel(path, {
+      using model = await openModel(path, {
         kernels: kernelsAsked(flags.kernels),
         workers: flags.workers ?? availableParallelism(),
       });

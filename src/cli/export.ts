@@ -21,9 +21,9 @@ export function exportCommand(): Command {
       "after",
       '\nExample:\n  $ thunderbolt export runs/a -o weights.safetensors\n  >>> model.load_state_dict(safetensors.torch.load_file("weights.safetensors"))',
     )
-    .action((path: string, flags: { output: string; json?: boolean }) => {
+    .action(async (path: string, flags: { output: string; json?: boolean }) => {
       checkOutFile(flags.output);
-      const { file, bytes } = readModelBytes(path);
+      const { file, bytes } = await readModelBytes(path);
       const { config, source } = readModelFile(bytes, file);
       if (source.kind === "packed") {
         throw new OptionError(

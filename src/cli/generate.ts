@@ -56,7 +56,7 @@ Examples:
       const { seed: firstSeed = 0 } = options;
       // one text is streamed; several are shared out among threads and printed one after the other
       const threads = texts === 1 ? 1 : (workers ?? availableParallelism());
-      using model = openModel(path ?? shippedModel(), { kernels: kernelsAsked(kernels), workers: threads });
+      using model = await openModel(path ?? shippedModel(), { kernels: kernelsAsked(kernels), workers: threads });
       const results: Generated[] = [];
       const started = performance.now();
       const perSecond = (tokens: number) => (tokens / (performance.now() - started)) * 1000;

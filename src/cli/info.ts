@@ -16,9 +16,9 @@ export function infoCommand(): Command {
     .option(...kernelsOption)
     .option("--json", "print the result as one JSON object")
     .addHelpText("after", "\nExample:\n  $ thunderbolt info runs/a")
-    .action((path: string, flags: { kernels?: string; json?: boolean }) => {
+    .action(async (path: string, flags: { kernels?: string; json?: boolean }) => {
       const kernels = kernelsAsked(flags.kernels);
-      const { file, bytes } = readModelBytes(path);
+      const { file, bytes } = await readModelBytes(path);
       // only what also loads is described: every tensor is there, in its shape, finite, and the tokenizer fits
       Model.fromBytes(bytes, { name: file, kernels }).dispose();
       const { config, metadata } = readModelFile(bytes, file);

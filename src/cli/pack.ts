@@ -21,9 +21,9 @@ export function packCommand(): Command {
     .option(...kernelsOption)
     .option("--json", "print the result as one JSON object")
     .addHelpText("after", "\nExample:\n  $ thunderbolt pack runs/a -o stories.thunderbolt")
-    .action((path: string, flags: { output: string; kernels?: string; json?: boolean }) => {
+    .action(async (path: string, flags: { output: string; kernels?: string; json?: boolean }) => {
       checkOutFile(flags.output);
-      const { file, bytes } = readModelBytes(path);
+      const { file, bytes } = await readModelBytes(path);
       const { config, tokenizer, source } = readModelFile(bytes, file);
       if (source.kind === "packed") throw new OptionError(`${file} is packed already`);
       const packed = packModel(compileKernels(kernelsAsked(flags.kernels)), config, source.values);

@@ -69,7 +69,7 @@ Examples:
       const token = checkToken(flags.token ?? (process.env.THUNDERBOLT_TOKEN || undefined));
       const kernels = kernelsAsked(flags.kernels);
       const workers = flags.workers ?? Math.min(MOST_WORKERS, availableParallelism());
-      const read = readModelBytes(path);
+      const read = await readModelBytes(path);
       using model = modelOf(read, { kernels, workers });
       // other commands start without an HTTP server
       const [{ createApp }, { listen }] = await Promise.all([
