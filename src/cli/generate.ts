@@ -2,6 +2,8 @@ import { availableParallelism } from "node:os";
 import { Command } from "commander";
 import type { FinishReason } from "../inference/continuation.ts";
 import type { GenerateOptions } from "../inference/generate.ts";
+import type { BatchOptions } from "../inference/generate-batch.ts";
+import type { Model } from "../inference/model.ts";
 import { openModel } from "../run/open-model.ts";
 import { kernelsAsked, kernelsOption, number, several, workersOption } from "./options.ts";
 import { count, printResult } from "./output.ts";
@@ -52,47 +54,66 @@ Examples:
   $ thunderbolt generate runs/a --prompt "The dog" --temperature 0.7 --seed 3`,
     )
     .action(async (path: string | undefined, flags: Flags) => {
-      const { prompt, count: texts, workers, kernels, json, ...options } = flags;
-      const { seed: firstSeed = 0 } = options;
+      const { prompt, count: texts, workers, kernels, json = false, ...options } = flags;
       // one text is streamed; several are shared out among threads and printed one after the other
       const threads = texts === 1 ? 1 : (workers ?? availableParallelism());
       using model = await openModel(path ?? shippedModel(), { kernels: kernelsAsked(kernels), workers: threads });
-      const results: Generated[] = [];
-      const started = performance.now();
-      const perSecond = (tokens: number) => (tokens / (performance.now() - started)) * 1000;
-      const told = ({ tokens, tokensPerSecond, seed }: Generated) =>
-        process.stderr.write(`\n${tokens} tokens, ${count(tokensPerSecond)} tokens/s, seed ${seed}\n`);
-      if (texts === 1) {
-        let [text, tokens, finishReason]: [string, number, FinishReason] = ["", 0, "length"];
-        // with the first piece and not before it, so that what is refused leaves nothing on stdout
-        let begin = prompt;
-        for await (const piece of model.generate(prompt, options)) {
-          text += piece.text;
-          ({ tokens, finishReason = finishReason } = piece);
-          if (!json) process.stdout.write(begin + piece.text);
-          begin = "";
-        }
-        results.push({ text, tokens, tokensPerSecond: perSecond(tokens), finishReason, seed: firstSeed });
-        if (!json) process.stdout.write("\n");
-        if (!json) told(results[0]);
-      } else {
-        let tokensOfAll = 0;
-        for await (const { text, tokens, finishReason, index } of model.generateTexts([prompt], {
-          ...options,
-          count: texts,
-        })) {
-          tokensOfAll += tokens;
-          results.push({
-            text,
-            tokens,
-            tokensPerSecond: perSecond(tokensOfAll),
-            finishReason,
-            seed: firstSeed + index,
-          });
-          if (!json) process.stdout.write(`${prompt}${text}\n`);
-          if (!json) told(results[index]);
-        }
-      }
-      if (json) printResult(true, texts === 1 ? results[0] : { texts: results }, () => "");
+      const result =
+        texts === 1
+          ? await generateOne(model, prompt, options, json)
+          : { texts: await generateSeveral(model, prompt, { ...options, count: texts }, json) };
+      if (json) printResult(true, result, () => "");
     });
+}
+
+/** Streams one text, unless it is to be printed as JSON. */
+async function generateOne(model: Model, prompt: string, options: GenerateOptions, json: boolean): Promise<Generated> {
+  const perSecond = speedometer();
+  let [text, tokens, finishReason]: [string, number, FinishReason] = ["", 0, "length"];
+  // with the first piece and not before it, so that what is refused leaves nothing on stdout
+  let begin = prompt;
+  for await (const piece of model.generate(prompt, options)) {
+    text += piece.text;
+    ({ tokens, finishReason = finishReason } = piece);
+    if (!json) process.stdout.write(begin + piece.text);
+    begin = "";
+  }
+  const generated = { text, tokens, tokensPerSecond: perSecond(tokens), finishReason, seed: options.seed ?? 0 };
+  if (!json) {
+    process.stdout.write("\n");
+    tellSpeed(generated);
+  }
+  return generated;
+}
+
+/** Prints several texts in the order of their seeds, unless they are to be printed as JSON. */
+async function generateSeveral(
+  model: Model,
+  prompt: string,
+  options: BatchOptions,
+  json: boolean,
+): Promise<readonly Generated[]> {
+  const perSecond = speedometer();
+  const all: Generated[] = [];
+  let tokensOfAll = 0;
+  for await (const { text, tokens, finishReason, index } of model.generateTexts([prompt], options)) {
+    tokensOfAll += tokens;
+    const seed = (options.seed ?? 0) + index;
+    const generated = { text, tokens, tokensPerSecond: perSecond(tokensOfAll), finishReason, seed };
+    all.push(generated);
+    if (json) continue;
+    process.stdout.write(`${prompt}${text}\n`);
+    tellSpeed(generated);
+  }
+  return all;
+}
+
+/** Gives the tokens per second since now of so many tokens. */
+function speedometer(): (tokens: number) => number {
+  const started = performance.now();
+  return (tokens) => (tokens / (performance.now() - started)) * 1000;
+}
+
+function tellSpeed({ tokens, tokensPerSecond, seed }: Generated): void {
+  process.stderr.write(`\n${tokens} tokens, ${count(tokensPerSecond)} tokens/s, seed ${seed}\n`);
 }

@@ -43,25 +43,9 @@ export function readVocabulary(json: string): Vocabulary {
   } catch (cause) {
     throw new FormatError("tokenizer.json is not JSON", { cause });
   }
-  if (!isRecord(file)) throw new FormatError("tokenizer.json is not a JSON object");
-  const { model, pre_tokenizer: pre, decoder, normalizer, added_tokens: added = [] } = file;
-  if (!isRecord(model) || model.type !== "BPE")
-    throw unsupported("model.type", isRecord(model) ? model.type : model, "BPE");
-  if (!isRecord(pre) || pre.type !== "ByteLevel") {
-    throw unsupported("pre_tokenizer.type", isRecord(pre) ? pre.type : pre, "ByteLevel");
-  }
-  if (pre.use_regex === false) throw unsupported("pre_tokenizer.use_regex", false, "true");
-  if (decoder != null && (!isRecord(decoder) || decoder.type !== "ByteLevel")) {
-    throw unsupported("decoder.type", isRecord(decoder) ? decoder.type : decoder, "ByteLevel");
-  }
-  if (normalizer != null) throw unsupported("normalizer", normalizer, "null");
-  for (const option of ["dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback"]) {
-    if (model[option]) throw unsupported(`model.${option}`, model[option], "null");
-  }
-
-  if (!isRecord(model.vocab)) throw unsupported("model.vocab", model.vocab, "an object of ids");
-  const specials = readSpecials(added, model.vocab);
-  const tokens = readTokens(model.vocab, specials);
+  const { model, vocab, preTokenizer, added } = checkKind(file);
+  const specials = readSpecials(added, vocab);
+  const tokens = readTokens(vocab, specials);
   // Each token and merge is looked at once, by code that has not run yet: lists and iterators would double the time.
   const ids = new Map<string, number>();
   const ends = new Uint32Array(tokens.length);
@@ -84,9 +68,32 @@ export function readVocabulary(json: string): Vocabulary {
     ids,
     byteIds: BYTE_SYMBOLS.map((symbol) => ids.get(symbol) ?? UNKNOWN),
     merges: readMerges(model.merges, ids, tokens.length),
-    addPrefixSpace: pre.add_prefix_space === true,
+    addPrefixSpace: preTokenizer.add_prefix_space === true,
     ignoreMerges: model.ignore_merges === true,
   };
+}
+
+/** The parts of a file that describes what this package does. */
+function checkKind(file: unknown) {
+  if (!isRecord(file)) throw new FormatError("tokenizer.json is not a JSON object");
+  const { model, pre_tokenizer: preTokenizer, decoder, normalizer, added_tokens: added = [] } = file;
+  if (!isRecord(model) || model.type !== "BPE")
+    throw unsupported("model.type", isRecord(model) ? model.type : model, "BPE");
+  if (!isRecord(preTokenizer) || preTokenizer.type !== "ByteLevel") {
+    const found = isRecord(preTokenizer) ? preTokenizer.type : preTokenizer;
+    throw unsupported("pre_tokenizer.type", found, "ByteLevel");
+  }
+  if (preTokenizer.use_regex === false) throw unsupported("pre_tokenizer.use_regex", false, "true");
+  if (decoder != null && (!isRecord(decoder) || decoder.type !== "ByteLevel")) {
+    throw unsupported("decoder.type", isRecord(decoder) ? decoder.type : decoder, "ByteLevel");
+  }
+  if (normalizer != null) throw unsupported("normalizer", normalizer, "null");
+  for (const option of ["dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback"]) {
+    if (model[option]) throw unsupported(`model.${option}`, model[option], "null");
+  }
+  const { vocab } = model;
+  if (!isRecord(vocab)) throw unsupported("model.vocab", vocab, "an object of ids");
+  return { model, vocab, preTokenizer, added };
 }
 
 /** The ids of all special tokens: the four that must be there, wherever the file names them, and any others. */
