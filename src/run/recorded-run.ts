@@ -19,8 +19,8 @@ interface Parts {
   readonly identity: Identity;
   /** The tokens of the text that it is scored with. */
   readonly heldOut: TokenSource;
-  /** Writes what the run is, and that this process works on it from the learner's step on. */
-  readonly describe: () => void;
+  /** Called when the learner and the folder are ready for the first step. */
+  readonly onStart: () => void;
   readonly onProgress: ((progress: TrainProgress) => void) | undefined;
   readonly signal: AbortSignal | undefined;
 }
@@ -46,6 +46,7 @@ export class RecordedRun {
     try {
       if (typeof from === "number") this.#begin(from);
       else this.#goOn(from);
+      this.#parts.onStart();
       await this.#takeSteps(saveEvery, evalEvery);
       return await this.#end(evalEvery !== undefined);
     } catch (error) {
@@ -55,21 +56,19 @@ export class RecordedRun {
   }
 
   #begin(seed: number): void {
-    const { folder, learner, describe } = this.#parts;
+    const { folder, learner } = this.#parts;
     folder.create();
     learner.initialise(seed);
-    describe();
   }
 
   #goOn({ weights, optimizer, progress }: SavedRun): void {
-    const { folder, learner, tokenizer, describe } = this.#parts;
+    const { folder, learner, tokenizer } = this.#parts;
     learner.restore(weights, optimizer);
     this.#lastSaved = learner.step;
     // the records forget what came after it
     folder.removeUnfinished();
     folder.metrics.rewind(learner.step, progress.scored);
     folder.looks.rewind(progress.scored ?? 0);
-    describe();
     // a process that died after it saved the state of its best model had not written that model yet
     if (progress.best?.step === learner.step) folder.saveBest(learner, tokenizer.json);
   }

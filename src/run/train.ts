@@ -77,7 +77,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       tokenizer,
       identity,
       heldOut: validation.tokens,
-      describe: () =>
+      onStart: () => {
         folder.describe(
           { preset, data, val, config, settings, corpus: corpusFigures(corpus) },
           {
@@ -89,16 +89,17 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
             ...thisHost(),
             startedBy: options.startedBy,
           },
-        ),
+        );
+        if (saved) {
+          const stepsBefore = saved.progress.steps;
+          onProgress?.({ kind: "resumed", step: learner.step, stepsBefore, steps: length.steps });
+        }
+        const { stories, bytes, tokens } = training;
+        onProgress?.({ kind: "corpus", config, stories, bytes, tokens: tokens.length, workers });
+      },
       onProgress,
       signal,
     });
-    if (saved) {
-      const { progress, optimizer } = saved;
-      onProgress?.({ kind: "resumed", step: optimizer.step, stepsBefore: progress.steps, steps: length.steps });
-    }
-    const { stories, bytes, tokens } = training;
-    onProgress?.({ kind: "corpus", config, stories, bytes, tokens: tokens.length, workers });
     return await run.finish(saved ?? settings.seed, saveEvery, evalEvery);
   } finally {
     signal?.removeEventListener("abort", stop);
