@@ -57,7 +57,7 @@ export function loadModel(source: ByteSource, options?: LoadOptions): Promise<Mo
  * @throws OptionError, ConfigError, TextError, MemoryError for what cannot be trained; WorkerError when a worker died.
  */
 export async function trainText(options: TrainTextOptions): Promise<TrainedText> {
-  // loaded when called: a third of the code is not needed to run a model
+  // loaded when called: a fifth of the code is not needed to run a model
   const { trainTextOn } = await import("./train/train-text.ts");
   return trainTextOn({ cores: navigator.hardwareConcurrency, crewFor: webCrewFor }, options);
 }

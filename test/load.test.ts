@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { parseConfig } from "../src/engine/config.ts";
 import { OptionError } from "../src/engine/errors.ts";
 import { compileKernels } from "../src/engine/module.ts";
@@ -92,6 +92,15 @@ describe("a model is loaded", () => {
       await expect(loading).rejects.toThrow(OptionError);
       await expect(loading).rejects.toThrow(message);
     }
+  });
+
+  test("not at all for an option that is refused: nothing is read", async () => {
+    const source = new Blob([bytes]);
+    const read = vi.spyOn(source, "arrayBuffer");
+    for (const load of [loadModel, loadOnNode]) {
+      await expect(load(source, { kernels: "fast" })).rejects.toThrow(OptionError);
+    }
+    expect(read).not.toHaveBeenCalled();
   });
 
   test("until a signal comes, with its reason", async () => {

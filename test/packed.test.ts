@@ -79,15 +79,6 @@ describe("a packed model", () => {
 
 describe("a damaged file either loads or is refused by name", () => {
   const [config] = fc.sample(configs, { numRuns: 1, seed: 4 });
-
-  test("a code of 3 is refused, before it can lead past a table", () => {
-    const file = pack(config, 1);
-    const { bytes } = readSafetensors(file).tensors.get("blocks.0.ffn_up.weight.codes") ?? {};
-    if (bytes) bytes[0] |= 3;
-    expect(() => Model.fromBytes(file, { name: "a.thunderbolt" })).toThrow(
-      /^a\.thunderbolt: tensor blocks\.0\.ffn_up\.weight\.codes holds what is no code; expected 0, 1 or 2/,
-    );
-  });
   const plain = bytesOf(writeModelFile(config, tokenizer.json, parameterTable(config), randomValues(config, 1)));
 
   test.each([
@@ -106,5 +97,14 @@ describe("a damaged file either loads or is refused by name", () => {
         if (!(error instanceof ThunderboltError)) throw error;
       }
     }
+  });
+
+  test("a code of 3 is refused, before it can lead past a table", () => {
+    const file = pack(config, 1);
+    const { bytes } = readSafetensors(file).tensors.get("blocks.0.ffn_up.weight.codes") ?? {};
+    if (bytes) bytes[0] |= 3;
+    expect(() => Model.fromBytes(file, { name: "a.thunderbolt" })).toThrow(
+      /^a\.thunderbolt: tensor blocks\.0\.ffn_up\.weight\.codes holds what is no code; expected 0, 1 or 2/,
+    );
   });
 });

@@ -39,8 +39,9 @@ export async function loadOn(host: LoadingHost, source: ByteSource, options: Loa
   const { signal } = options;
   const threads = wholeNumber("workers", options.workers ?? 1, 1, 256);
   signal?.throwIfAborted();
-  // the kernels compile while the file is read
-  const [{ bytes, name }, kernels] = await Promise.all([host.read(source, signal), kernelsAsked(host, options)]);
+  // first, so that nothing is fetched for an option that is refused
+  const kernels = await kernelsAsked(host, options);
+  const { bytes, name } = await host.read(source, signal);
   signal?.throwIfAborted();
   return Model.fromBytes(bytes, { kernels, name, ...(threads > 1 && host.crewFor(kernels.set, threads)) });
 }
